@@ -1,0 +1,1 @@
+# core/config: its sources, for libpenstock.

@@ -1,0 +1,1 @@
+# core/data: its sources, for libpenstock.

@@ -1,0 +1,72 @@
+/* records.h - from messages to batches: what sources feed, and JSON for stages that meet it.
+ *
+ * A source whose records are bytes (lines of a file, messages of a topic) does not decide what becomes of them: it feeds them to the
+ * intake of its output, and the host builds what the stages behind it want: raw batches, decoded columns, or both, in one pass over the
+ * bytes. A record that cannot be decoded becomes a dead letter with its position; the source need not know.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef PENSTOCK_RECORDS_H
+#define PENSTOCK_RECORDS_H
+
+#include <penstock/arrow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Columns of a batch of raw messages, in this order: key binary, value binary, timestamp timestamp, partition utf8, offset int64,
+ * headers list<struct<name utf8, value binary>>; all nullable but value. Makes *out that schema. */
+pen_status pen_schema_raw(struct ArrowSchema *out, struct pen_error *err);
+bool pen_schema_is_raw(const struct ArrowSchema *schema);
+
+struct pen_intake;
+
+struct pen_header {
+    const char *name;
+    const void *value; /* NULL: null */
+    size_t value_size;
+};
+struct pen_message {
+    const void *key;   /* NULL: null */
+    size_t key_size;
+    const void *value; /* NULL: null, a tombstone: kept in raw batches, a dead letter where it is to be decoded */
+    size_t value_size;
+    int64_t timestamp; /* microseconds, INT64_MIN: null */
+    const char *partition; /* the transport's own name of it, NULL: null */
+    int64_t offset;    /* by the transport's count, -1: null */
+    const struct pen_header *headers;
+    size_t n_headers;
+    uint64_t position; /* last word of the record's position */
+};
+
+/* One message. Any source thread that was handed the intake, during read(). */
+void pen_intake_message(struct pen_intake *in, const struct pen_message *m);
+/* JSON lines: takes whole lines from bytes[0..n) until `max_rows` rows were made; answers how many bytes were taken. The position of a line
+ * is `position` + the offset of its first byte. Blank lines are no records. at_end: the last line may lack its newline. Answers 0 where no
+ * line ends within n bytes (give more, or call pen_intake_overlong). */
+size_t pen_intake_lines(struct pen_intake *in, const char *bytes, size_t n, bool at_end, uint64_t position, int64_t max_rows);
+/* A record that is longer than max_record, of which only the first n bytes are at hand: a dead letter of that length. */
+void pen_intake_overlong(struct pen_intake *in, const char *first, size_t n, uint64_t length, uint64_t position);
+/* A record that the source itself cannot take (a broken CSV line): a dead letter. */
+__attribute__((format(printf, 5, 6))) void pen_intake_reject(struct pen_intake *in, const void *bytes, size_t n, uint64_t position,
+                                                            const char *fmt, ...);
+/* Rows taken since the read() began, rejected ones included, and the bytes they hold in memory. */
+int64_t pen_intake_rows(const struct pen_intake *in);
+size_t pen_intake_bytes(const struct pen_intake *in);
+/* Longest record, bytes: option max_record. */
+size_t pen_intake_max_record(const struct pen_intake *in);
+
+/* -- JSON text, for transforms that were given PEN_FIELD_JSON_TEXT ------------------------------------------------------------ */
+
+/* Unescapes the inside of a JSON string literal (without its quotes) into out, which holds n bytes at least; returns the length.
+ * The text must come out of a decoder, which has checked it. Lone surrogates become U+FFFD. */
+size_t pen_json_unescape(char *out, const char *text, size_t n);
+/* A JSON number's text as a whole number, its fraction cut towards zero: exact, also with an exponent. False when it does not fit
+ * int64. *exact (may be NULL) says whether nothing was cut. */
+bool pen_json_number_to_int64(const char *text, size_t n, int64_t *out, bool *exact);
+/* A JSON number's text as a double; false when it is beyond a double's range. Locale plays no part. */
+bool pen_json_number_to_float64(const char *text, size_t n, double *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

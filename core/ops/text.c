@@ -1,0 +1,61 @@
+/* text.c - see text.h. SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/text.h"
+
+/* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7), 0 where there is none. C1 controls count as none: terminals act
+ * on them. */
+static size_t utf8_length(const unsigned char *s, size_t n)
+{
+    if (s[0] >= 0xC2 && s[0] <= 0xDF && n >= 2 && (s[1] & 0xC0) == 0x80)
+        return s[0] == 0xC2 && s[1] < 0xA0 ? 0 : 2;
+    if ((s[0] & 0xF0) == 0xE0 && n >= 3 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80)
+        return (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ? 0 : 3;
+    if (s[0] >= 0xF0 && s[0] <= 0xF4 && n >= 4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 && (s[3] & 0xC0) == 0x80)
+        return (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F) ? 0 : 4;
+    return 0;
+}
+
+/* One character of text as it is to be printed, into out; returns how many bytes of text it stands for. */
+static size_t escape_one(char out[8], size_t *out_n, const unsigned char *s, size_t n)
+{
+    size_t len = s[0] >= 0x20 && s[0] < 0x7F ? 1 : s[0] >= 0x80 ? utf8_length(s, n) : 0;
+    if (len) {
+        memcpy(out, s, len);
+        *out_n = len;
+        return len;
+    }
+    if (s[0] == '\n' || s[0] == '\t' || s[0] == '\r')
+        *out_n = (size_t)snprintf(out, 8, "\\%c", s[0] == '\n' ? 'n' : s[0] == '\t' ? 't' : 'r');
+    else
+        *out_n = (size_t)snprintf(out, 8, "\\x%02X", s[0]);
+    return 1;
+}
+
+size_t pen_text_escape(char *buf, size_t size, const char *text, size_t n)
+{
+    size_t at = 0, used = 0, room_for_dots = 0;
+    if (size == 0)
+        return 0;
+    while (at < n) {
+        char one[8];
+        size_t one_n = 0;
+        size_t step = escape_one(one, &one_n, (const unsigned char *)text + at, n - at);
+        if (used + one_n + 1 > size) {
+            used = size >= 4 ? room_for_dots : 0;
+            if (size >= 4) {
+                memcpy(buf + used, "...", 3);
+                used += 3;
+            }
+            break;
+        }
+        memcpy(buf + used, one, one_n);
+        used += one_n;
+        if (used + 4 <= size)
+            room_for_dots = used;
+        at += step;
+    }
+    buf[used] = '\0';
+    return used;
+}
