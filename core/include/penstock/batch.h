@@ -83,6 +83,9 @@ pen_status pen_array_take(struct ArrowArray *out, const struct ArrowSchema *sche
 pen_status pen_batch_from_columns(struct ArrowArray *out, struct ArrowArray *columns, size_t n, struct pen_error *err);
 /* Refuses an array whose buffers, lengths, offsets or validity do not fit the schema. For batches from a plugin. */
 pen_status pen_array_check(const struct ArrowSchema *schema, const struct ArrowArray *array, struct pen_error *err);
+/* The column `in` with another validity bitmap (bit i, counted from the bitmap's start, is row i; where `in` has an
+ * offset the bits are moved to fit it); shares in's values. bitmap is malloc'ed and moves in, NULL: nothing is null. For cleaners that only null. */
+pen_status pen_array_masked(struct ArrowArray *out, const struct ArrowArray *in, uint8_t *bitmap, int64_t null_count, struct pen_error *err);
 /* Bytes that the rows of this array hold in memory, shared or not. */
 size_t pen_array_bytes(const struct ArrowArray *array);
 
