@@ -63,6 +63,11 @@ int pen_wake_fd(const struct pen_host *host);
 bool pen_stopping(const struct pen_host *host);
 /* True with --until-end. */
 bool pen_until_end(const struct pen_host *host);
+/* True while somebody only looks (`penstock check`, --dry-run): start() and outputs() then make and change nothing outside. */
+bool pen_checking(const struct pen_host *host);
+/* The name under which this reading end of a transport is known to its service (consumer group, registered reader): the pipeline's, or
+ * PIPELINE.SINK where several segments read the same transport. */
+const char *pen_reader_name(const struct pen_host *host);
 /* Names: of the pipeline, of the stage (or its `id =`), and the pipeline's local state folder. */
 const char *pen_pipeline_name(const struct pen_host *host);
 const char *pen_stage_name(const struct pen_host *host);
