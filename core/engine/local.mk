@@ -1,1 +1,2 @@
 # core/engine: its sources, for libpenstock.
+core_libpenstock_la_SOURCES += core/engine/plugin.h core/engine/bind.h

@@ -55,7 +55,8 @@ struct pen_option {
     size_t offset;       /* of the member in the plugin's context */
     const char *def;     /* default, spelled as in the file; NULL: zero, NULL, empty */
     int64_t min, max;    /* of numbers, sizes (bytes), durations (microseconds); both 0: no bound */
-    const char *choices; /* PEN_OPT_ENUM: "strict|evolve" */
+    const char *choices; /* PEN_OPT_ENUM: "strict|evolve". INT, COUNT, SIZE, DURATION: one word that may stand in place of the number and
+                            is stored as -1 ("none", "cores"), or NULL */
     unsigned flags;      /* PEN_OPTION_… */
     const char *doc;     /* one or two sentences: what it does, printed by describe, check and the manual page */
 };

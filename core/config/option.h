@@ -1,0 +1,25 @@
+/* option.h - typed values out of text, by a row of an option table. Also for the options of verbs on the command line.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef PENSTOCK_CONFIG_OPTION_H
+#define PENSTOCK_CONFIG_OPTION_H
+
+#include <penstock/error.h>
+#include <penstock/option.h>
+
+#include "config/arena.h"
+
+/* Parses text and stores the value at o->offset of ctx, which changes only on success; strings and lists are copied into mem. On
+ * PEN_BADCONF the message says what was expected ("…: expected a duration such as 250ms, 10s, 5m, 1h"), with the text unless the option is
+ * secret, without the option's name; *at (may be NULL) is the offset in text where the fault lies. PEN_OPT_PAIRS is not for this function. */
+pen_status pen_option_parse(const struct pen_option *o, const char *text, void *ctx, struct pen_arena *mem, size_t *at,
+                            struct pen_error *err);
+/* Sets every option of the table that has a default; a default that does not parse is the table's mistake: PEN_FATAL. */
+pen_status pen_option_defaults(const struct pen_option *table, void *ctx, struct pen_arena *mem, struct pen_error *err);
+/* The row that `key` belongs to (PEN_OPT_PAIRS: by prefix), or NULL. */
+const struct pen_option *pen_option_find(const struct pen_option *table, const char *key);
+/* "duration", "size", "strict|evolve" …: the type as describe and messages name it. */
+const char *pen_option_type_name(const struct pen_option *o);
+/* A bound (min or max) of o as text in the option's own unit. Returns buf. */
+const char *pen_option_bound(const struct pen_option *o, int64_t bound, char *buf, size_t size);
+
+#endif
