@@ -1,2 +1,5 @@
-# core/engine: its sources, for libpenstock.
-core_libpenstock_la_SOURCES += core/engine/plugin.h core/engine/bind.h
+# core/engine: lanes, commits, state, dead letters, plugins.
+core_libpenstock_la_SOURCES += \
+	core/engine/failpoint.c \
+	core/engine/host.c core/engine/host.h \
+	core/engine/rejects.c core/engine/rejects.h

@@ -1,0 +1,250 @@
+/* segment.h - a segment at run time: sources, lanes, sinks, and the plans that move rows and positions together.
+ *
+ * Two kinds of actor work on a segment: its lanes (lane.c) and its control (control.c, commit.c). Each is a step function that does one
+ * bounded piece of work and says what it waits for; threads (run.c) and the tests' model are loops around these. `lock` guards what both see; a
+ * field says below whose it is. Rules: doc/commits.md.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef PENSTOCK_ENGINE_SEGMENT_H
+#define PENSTOCK_ENGINE_SEGMENT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <penstock/plugin.h>
+
+#include "engine/graph.h"
+#include "engine/host.h"
+
+struct pen_chain;
+struct pen_dead;
+struct pen_dead_writer;
+struct pen_intake;
+struct pen_state;
+
+typedef enum {
+    PEN_STEP_WORKED,  /* call again at once */
+    PEN_STEP_IDLE,    /* nothing to do until a descriptor, `wake_at` or a signal */
+    PEN_STEP_BLOCKED, /* nothing to do until the other side signals */
+    PEN_STEP_DONE,    /* never again */
+    PEN_STEP_FAILED   /* seg->error says why */
+} pen_step;
+
+typedef enum {
+    PART_QUEUED,   /* assigned, waiting for a lane */
+    PART_HELD,     /* a lane reads it */
+    PART_LEAVING,  /* its lane gives it up at the next cut */
+    PART_RELEASED
+} part_state;
+
+/* A partition of one of the segment's sources. Control's, but for what the comment says. */
+struct seg_part {
+    unsigned source;
+    uint32_t id; /* the source's */
+    char *name, *incarnation;
+    char *key_part; /* "PARTITION" or "PARTITION@INCARNATION", escaped: last part of its key in a sink */
+    part_state state;
+    unsigned lane;
+    struct pen_position *shown; /* [n_sinks]; n = 0: none */
+    struct pen_position at;     /* up to where the last staged plan took it */
+    bool ended;                 /* lock: its lane has read it to its end */
+    bool settled_end;           /* its end has been committed: chain sources may let it go */
+    bool revoking, lost;
+};
+
+/* What a lane knows of a partition that it holds. The lane's. */
+struct lane_part {
+    size_t part; /* index into seg->parts */
+    unsigned source;
+    uint32_t id;
+    struct pen_position at;     /* read so far */
+    struct pen_position since;  /* at the last cut */
+    struct pen_position *skip;  /* [n_sinks]: a sink is given nothing before this */
+    bool ended;
+};
+
+struct lane_move { /* a lane's report at a cut */
+    size_t part;
+    struct pen_position to;
+    bool ended;
+};
+
+struct lane_add { /* an order to a lane */
+    size_t part;
+    unsigned source;
+    uint32_t id;
+    struct pen_position at;
+    struct pen_position *skip;
+};
+
+struct pen_instance { /* a plugin's context */
+    void *ctx;
+    bool started;
+    struct pen_host host;
+};
+
+/* What one lane hands over at a cut. */
+struct lane_staged {
+    struct pen_staged *sinks; /* [n_sinks] */
+    bool *wrote;              /* [n_sinks] */
+    struct lane_move *moves;
+    size_t n_moves;
+    void **tokens;            /* of urgent batches, with their source */
+    unsigned *token_sources;
+    size_t n_tokens;
+    bool present;
+};
+
+struct pen_lane {
+    struct pen_segment *seg;
+    unsigned index;
+    pthread_t thread;
+    bool running;                   /* lock: has been started (thread, or by the model) */
+    bool opened;
+    int wake_fd;                    /* eventfd: orders have come */
+    void **readers;                 /* [n_sources] */
+    struct pen_intake ***intakes;   /* [n_sources][outputs], NULL where the output is typed or unread */
+    struct ArrowArray *batches;     /* room for the widest source's outputs */
+    struct pen_instance *transforms;/* [n_stages of the graph], those of this segment in use */
+    void **writers;                 /* [n_sinks] */
+    bool *wrote;                    /* [n_sinks] since the last cut */
+    struct lane_part *parts;
+    size_t n_parts, cap_parts;
+    unsigned next_source;
+    void **tokens;
+    unsigned *token_sources;
+    size_t n_tokens, cap_tokens;
+    int64_t open_rows;
+    struct pen_error error;
+    /* lock: */
+    unsigned passed;    /* cuts it has staged for */
+    unsigned rewound;   /* rewinds it has acknowledged */
+    bool busy;          /* its last step read rows */
+    int64_t idle_since;
+    size_t held_parts;  /* partitions that control has given it and not taken back */
+    struct lane_add *adds;
+    size_t n_adds, cap_adds;
+    size_t *removes;    /* partitions to give up at the next cut */
+    size_t n_removes, cap_removes;
+    struct lane_staged staged;
+};
+
+/* A plan on its way from the cut to the settle. Control's. */
+struct seg_plan {
+    char id[80];
+    struct lane_staged *lanes; /* [n_lanes] */
+    struct lane_move *moves;   /* of all lanes */
+    size_t n_moves, cap_moves;
+    size_t sink;               /* the next to publish */
+    bool open;                 /* cut, and not yet done */
+    bool begun;                /* saved or published for `sink`, answer unknown so far */
+    int attempts;
+    int64_t not_before;
+    struct pen_plan sent;      /* what is being published, kept for repeats */
+};
+
+struct seg_source {
+    unsigned stage;
+    struct pen_instance instance;
+    const struct pen_source *type;
+    struct pen_output *outputs;
+    size_t n_outputs;
+    bool no_more;        /* control: the source has named its last partition */
+    bool fed_from_within;/* a transport that this pipeline itself writes */
+    size_t unended;      /* lock: partitions not at their end */
+    char *prefix;        /* its part of keys: escaped id */
+};
+
+struct seg_sink {
+    unsigned stage;      /* index in the graph; UINT_MAX: dead letters */
+    const struct pen_sink *type;
+    void *ctx;
+    struct pen_instance *instance;
+    bool shows;
+    char *prefix;        /* "PIPELINE/SINK/" */
+    struct pen_chain **chains; /* [n_sources], where the source is a chain and the sink shows */
+    const char *name;
+    int64_t rows, files, file_bytes, commits; /* lock: for the report */
+};
+
+struct pen_segment {
+    const struct pen_segment_def *def;
+    const struct pen_graph *graph;
+    struct pen_run_context *run;
+    struct pen_state *state;
+    struct pen_dead *dead;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;  /* anything that somebody waits for */
+    struct seg_source *sources;
+    size_t n_sources;
+    struct seg_sink *sinks;  /* in the order of publishing: dead letters, …, the anchor */
+    size_t n_sinks;
+    size_t anchor;
+    struct pen_lane *lanes;
+    unsigned n_lanes;
+    struct seg_part *parts;
+    size_t n_parts, cap_parts;
+    struct seg_plan plan;
+    /* lock: */
+    unsigned lanes_running;
+    unsigned cuts;           /* asked for so far */
+    unsigned rewinds;
+    bool frozen;             /* lanes wait: positions are being found out */
+    bool closing;            /* no more reading: the last cut has been asked for, or the run fails */
+    bool finished, failed;
+    bool cut_wanted;         /* a lane, or somebody who waits for a reply, wants a cut now */
+    bool in_flight;          /* a plan is between its cut and its settle */
+    bool upstream_done;      /* every segment that writes one of our transports is done */
+    struct pen_error error;
+    int64_t rows_read;       /* for the report */
+    int64_t bytes_read;
+    /* any thread: */
+    atomic_llong open_rows, open_bytes; /* of the plan that lanes write to */
+    atomic_llong open_since;            /* pen_now of its first row; 0: none */
+    atomic_llong dead_total;
+    /* control: */
+    int phase;
+    int64_t poll_events_at, maintain_at, wake_at;
+    int wake_ctl;            /* eventfd: control has something to do */
+    pthread_t thread;
+    bool has_thread;
+};
+
+/* -- lane.c -- */
+pen_status pen_lane_open(struct pen_lane *lane, struct pen_error *err);
+void pen_lane_close(struct pen_lane *lane);
+/* One batch, or one order. Lane's thread. */
+pen_step pen_lane_step(struct pen_lane *lane);
+/* When an idle lane is to be called at the latest; and descriptors to poll (n at most max). Lane's thread. */
+int64_t pen_lane_wake_at(struct pen_lane *lane);
+size_t pen_lane_fds(struct pen_lane *lane, int *fds, size_t max);
+void pen_lane_signal(struct pen_lane *lane);
+void pen_lane_staged_clear(const struct pen_segment *seg, struct lane_staged *s);
+
+/* -- control.c -- */
+/* Opens sinks, finishes what `state` holds unfinished, finds what is shown. */
+pen_status pen_segment_open(struct pen_segment *seg, struct pen_error *err);
+void pen_segment_close(struct pen_segment *seg);
+pen_step pen_control_step(struct pen_segment *seg);
+void pen_control_signal(struct pen_segment *seg);
+/* Starts a lane; run.c makes a thread of it, the model just notes it. */
+extern void (*pen_lane_starter)(struct pen_lane *lane);
+/* First error wins; ends reading. lock not held. */
+void pen_segment_fail(struct pen_segment *seg, const struct pen_error *err);
+
+/* -- commit.c -- */
+/* After all lanes have passed the cut: gathers the plan. lock held. */
+pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err);
+/* One attempt to bring the plan forward: PEN_OK when it is done, PEN_SKIP to be called again (after plan.not_before), PEN_RETRY when it was
+ * refused and positions must be found out anew. */
+pen_status pen_plan_publish(struct pen_segment *seg, struct pen_error *err);
+void pen_plan_clear(struct pen_segment *seg);
+/* What each sink shows of partition p, into p->shown, and where reading starts, into p->at. */
+pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, struct pen_error *err);
+/* Full key of a partition in a sink: malloc'ed. */
+char *pen_part_key(const struct pen_segment *seg, size_t sink, const struct seg_part *p);
+/* Finishes plans that `state` holds for sinks that show nothing. */
+pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err);
+/* A first commit that gives partitions without a shown position one in the anchor. */
+pen_status pen_plan_adopt(struct pen_segment *seg, struct pen_error *err);
+
+#endif
