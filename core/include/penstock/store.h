@@ -48,6 +48,7 @@ struct pen_store {
     pen_status (*upload_open)(void *ctx, const char *path, unsigned flags, void **upload, struct pen_error *err);
     pen_status (*upload_write)(void *upload, const void *bytes, size_t n, struct pen_error *err);
     pen_status (*upload_stage)(void *upload, char *token, size_t size, struct pen_error *err); /* and closes it */
+    pen_status (*upload_close)(void *upload, pen_put_outcome *outcome, struct pen_error *err); /* NULL: staged, then published */
     void (*upload_abandon)(void *upload);                                                       /* and closes it */
     pen_status (*publish)(void *ctx, const char *token, pen_put_outcome *outcome, struct pen_error *err);
     pen_status (*discard)(void *ctx, const char *token, struct pen_error *err);
