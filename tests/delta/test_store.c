@@ -251,7 +251,7 @@ static void test_store__names(void)
     for (size_t i = 0; i < sizeof joins / sizeof *joins; i++)
         ok(pen_url_join(buf, sizeof buf, joins[i].base, joins[i].name, NULL) == PEN_OK && strcmp(buf, joins[i].want) == 0, "\"%s\" and \"%s\" join to %s",
            joins[i].base, joins[i].name, buf);
-    ok(pen_url_join(buf, 4, "ab", "c", NULL) == PEN_OK && pen_url_join(buf, 4, "ab", "cd", NULL) == PEN_FATAL, "what does not fit is refused");
+    ok(pen_url_join(buf, 5, "ab", "c", NULL) == PEN_OK && pen_url_join(buf, 5, "ab", "cd", NULL) == PEN_FATAL, "what does not fit is refused");
     static const struct { const char *text, *want; } escapes[] = {
         { "aZ9_-.=", "aZ9_-.=" }, { ".x", "%2Ex" }, { "..", "%2E." }, { "a/b", "a%2Fb" }, { "\xc3\xa9 %~", "%C3%A9%20%25%7E" }, { "", "" },
     };
