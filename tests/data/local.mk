@@ -1,1 +1,6 @@
-# tests/data.
+# tests/data: batches, builders, JSON. SPDX-License-Identifier: Apache-2.0
+data_tests = tests/data/batch_test
+check_PROGRAMS += $(data_tests)
+TESTS += $(data_tests)
+tests_data_batch_test_SOURCES = tests/data/batch_test.c
+tests_data_batch_test_LDADD = core/libpenstock.la

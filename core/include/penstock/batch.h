@@ -1,7 +1,8 @@
 /* batch.h - reading and building record batches: struct arrays of the Arrow C Data Interface.
  *
  * Sharing: a batch is lent to a stage for the call and read-only. To keep it (or a column of it) call pen_array_share(), which counts
- * references where the array came from Penstock's builders and deep-copies otherwise.
+ * references and copies nothing. Every batch that the engine lends can be shared; one that came from elsewhere (another Arrow library)
+ * is made so by pen_array_adopt(), which the engine does with whatever a plugin hands it.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PENSTOCK_BATCH_H
 #define PENSTOCK_BATCH_H
@@ -72,9 +73,13 @@ static inline bool pen_column_bool(const struct pen_column *c, int64_t row)
     return (((const uint8_t *)c->data)[i >> 3] >> (i & 7)) & 1;
 }
 
-/* A second owner of an array: *out shares in's buffers (or holds a copy). in stays as it was. Any thread. */
+/* Makes *array, which must fit the schema (pen_array_check), one that can be shared and sliced, keeping its buffers; nothing to do for what
+ * Penstock built. A batch has offset 0 afterwards. On failure *array is as it was. */
+pen_status pen_array_adopt(const struct ArrowSchema *schema, struct ArrowArray *array, struct pen_error *err);
+/* A second owner of an array: *out shares in's buffers. in stays as it was. Any thread. */
 pen_status pen_array_share(struct ArrowArray *out, const struct ArrowArray *in, struct pen_error *err);
-/* Rows first … first+n-1 of a batch as a batch of its own; shares buffers. */
+/* Rows first … first+n-1 of a batch (or column) as one of its own; shares buffers. A batch and structs without nulls hand the offset on to
+ * their columns and keep 0 themselves; a struct column with nulls keeps it, and its fields' rows then count from it. */
 pen_status pen_array_slice(struct ArrowArray *out, const struct ArrowArray *in, int64_t first, int64_t n, struct pen_error *err);
 /* The rows named by index (n of them, in that order) of a batch, copied into a new one. */
 pen_status pen_array_take(struct ArrowArray *out, const struct ArrowSchema *schema, const struct ArrowArray *in, const int64_t *index,
@@ -111,7 +116,7 @@ void pen_builder_int64(struct pen_builder *b, int64_t v); /* int64, timestamp */
 void pen_builder_float64(struct pen_builder *b, double v);
 void pen_builder_decimal128(struct pen_builder *b, const uint8_t le[16]); /* little-endian two's complement */
 void pen_builder_bytes_value(struct pen_builder *b, const void *bytes, size_t n); /* utf8, binary */
-/* List: call after its items were appended to the child. Struct: after every field was. */
+/* List: call after its items were appended to the child. Struct: after every field was; for the batch itself it is not needed. */
 void pen_builder_end_list(struct pen_builder *b);
 void pen_builder_end_struct(struct pen_builder *b);
 /* Moves what was built to *out and leaves the builder empty, ready for the next batch. */
