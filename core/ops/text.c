@@ -1,18 +1,20 @@
 /* text.c - see text.h. SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ops/text.h"
 
-/* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7), 0 where there is none. C1 controls count as none: terminals act
- * on them. */
-static size_t utf8_length(const unsigned char *s, size_t n)
+size_t pen_utf8_length(const char *text, size_t n)
 {
-    if (s[0] >= 0xC2 && s[0] <= 0xDF && n >= 2 && (s[1] & 0xC0) == 0x80)
-        return s[0] == 0xC2 && s[1] < 0xA0 ? 0 : 2;
-    if ((s[0] & 0xF0) == 0xE0 && n >= 3 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80)
+    const unsigned char *s = (const unsigned char *)text;
+    if (n > 0 && s[0] < 0x80)
+        return 1;
+    if (n >= 2 && s[0] >= 0xC2 && s[0] <= 0xDF && (s[1] & 0xC0) == 0x80)
+        return 2;
+    if (n >= 3 && (s[0] & 0xF0) == 0xE0 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80)
         return (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ? 0 : 3;
-    if (s[0] >= 0xF0 && s[0] <= 0xF4 && n >= 4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 && (s[3] & 0xC0) == 0x80)
+    if (n >= 4 && s[0] >= 0xF0 && s[0] <= 0xF4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 && (s[3] & 0xC0) == 0x80)
         return (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F) ? 0 : 4;
     return 0;
 }
@@ -20,8 +22,9 @@ static size_t utf8_length(const unsigned char *s, size_t n)
 /* One character of text as it is to be printed, into out; returns how many bytes of text it stands for. */
 static size_t escape_one(char out[8], size_t *out_n, const unsigned char *s, size_t n)
 {
-    size_t len = s[0] >= 0x20 && s[0] < 0x7F ? 1 : s[0] >= 0x80 ? utf8_length(s, n) : 0;
-    if (len) {
+    size_t len = pen_utf8_length((const char *)s, n);
+    bool acts = s[0] < 0x20 || s[0] == 0x7F || (len == 2 && s[0] == 0xC2 && s[1] < 0xA0); /* C0, DEL, C1: terminals act on them */
+    if (len && !acts) {
         memcpy(out, s, len);
         *out_n = len;
         return len;

@@ -9,4 +9,7 @@
  * are no UTF-8. Cut at a whole character, with "..." , where it does not fit. Always ends buf with a NUL; returns buf's length. */
 size_t pen_text_escape(char *buf, size_t size, const char *text, size_t n);
 
+/* Length of the well-formed UTF-8 sequence at the start of n bytes (Unicode 15, table 3-7); 0 where there is none. */
+size_t pen_utf8_length(const char *text, size_t n);
+
 #endif

@@ -1,0 +1,280 @@
+/* cell.c - see cell.h. SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/cell.h"
+#include "ops/text.h"
+
+void pen_growing_add(struct pen_growing *g, const void *bytes, size_t n)
+{
+    if (g->failed || n == 0)
+        return;
+    if (g->room - g->n < n) {
+        size_t room = g->room ? g->room : 256;
+        char *grown;
+        while (room - g->n < n && room <= SIZE_MAX / 2)
+            room *= 2;
+        grown = room - g->n < n ? NULL : realloc(g->bytes, room);
+        if (!grown) {
+            g->failed = true;
+            return;
+        }
+        g->bytes = grown;
+        g->room = room;
+    }
+    memcpy(g->bytes + g->n, bytes, n);
+    g->n += n;
+}
+
+void pen_growing_char(struct pen_growing *g, char c)
+{
+    pen_growing_add(g, &c, 1);
+}
+
+void pen_growing_text(struct pen_growing *g, const char *text)
+{
+    pen_growing_add(g, text, strlen(text));
+}
+
+void pen_growing_free(struct pen_growing *g)
+{
+    free(g->bytes);
+    *g = (struct pen_growing){ 0 };
+}
+
+void pen_growing_hex(struct pen_growing *g, const void *bytes, size_t n)
+{
+    static const char digit[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = ((const unsigned char *)bytes)[i];
+        pen_growing_char(g, digit[c >> 4]);
+        pen_growing_char(g, digit[c & 15]);
+    }
+}
+
+void pen_growing_json_string(struct pen_growing *g, const char *text, size_t n)
+{
+    size_t done = 0;
+    pen_growing_char(g, '"');
+    for (size_t i = 0; i < n;) {
+        unsigned char c = (unsigned char)text[i];
+        size_t len = c < 0x80 ? 1 : pen_utf8_length(text + i, n - i);
+        char esc[8];
+        if (len > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
+            i += len;
+            continue;
+        }
+        pen_growing_add(g, text + done, i - done);
+        if (len == 0)
+            pen_growing_text(g, "\xEF\xBF\xBD");
+        else if (c == '"' || c == '\\')
+            pen_growing_add(g, (char[]){ '\\', (char)c }, 2);
+        else if (c == '\n' || c == '\t' || c == '\r')
+            pen_growing_add(g, (char[]){ '\\', c == '\n' ? 'n' : c == '\t' ? 't' : 'r' }, 2);
+        else
+            pen_growing_add(g, esc, (size_t)snprintf(esc, sizeof esc, "\\u%04x", c));
+        done = ++i;
+    }
+    pen_growing_add(g, text + done, n - done);
+    pen_growing_char(g, '"');
+}
+
+size_t pen_real_text(char *buf, double v)
+{
+    int n = 0;
+    if (isnan(v) || isinf(v))
+        return (size_t)sprintf(buf, "%s", isnan(v) ? "NaN" : v < 0 ? "-Infinity" : "Infinity");
+    for (int precision = 15; precision <= 17; precision++) {
+        n = snprintf(buf, 32, "%.*g", precision, v);
+        if (strtod(buf, NULL) == v)
+            break;
+    }
+    if (!strpbrk(buf, ".e")) {
+        memcpy(buf + n, ".0", 3);
+        n += 2;
+    }
+    return (size_t)n;
+}
+
+void pen_cells_init(struct pen_cells *cells, const struct ArrowSchema *field)
+{
+    const char *comma;
+    *cells = (struct pen_cells){ .field = field, .type = pen_schema_type(field) };
+    if (cells->type == PEN_TYPE_DECIMAL128 && (comma = strchr(field->format, ',')) != NULL)
+        cells->scale = atoi(comma + 1);
+}
+
+/* The digits of a decimal128 (little-endian two's complement), with its point, into buf of 96 bytes. */
+static void decimal_text(char *buf, const uint8_t le[16], int scale)
+{
+    unsigned __int128 v = 0;
+    char rev[48];
+    int n = 0;
+    bool minus = (le[15] & 0x80) != 0;
+    for (int i = 15; i >= 0; i--)
+        v = v << 8 | le[i];
+    if (minus)
+        v = -v;
+    do
+        rev[n++] = (char)('0' + (int)(v % 10));
+    while (v /= 10);
+    if (minus)
+        *buf++ = '-';
+    while (n > 0)
+        *buf++ = rev[--n];
+    sprintf(buf, "e%d", -scale);
+}
+
+static void read_decimal(struct pen_cell *cell, const uint8_t le[16], int scale)
+{
+    char text[96];
+    __int128 v = 0;
+    memcpy(&v, le, 16);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = 0;
+    for (int i = 15; i >= 0; i--)
+        v = (__int128)((unsigned __int128)v << 8 | le[i]);
+#endif
+    if (scale == 0 && v >= INT64_MIN && v <= INT64_MAX) {
+        cell->kind = PEN_CELL_INT;
+        cell->i = (int64_t)v;
+        return;
+    }
+    decimal_text(text, le, scale); /* strtod rounds once and rightly */
+    cell->kind = PEN_CELL_REAL;
+    cell->r = strtod(text, NULL);
+}
+
+static void json_value(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row);
+
+static void json_list(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
+{
+    struct pen_column c = pen_column_of(array);
+    const int32_t *o = c.offsets + c.offset + row;
+    pen_growing_char(g, '[');
+    for (int32_t i = o[0]; i < o[1]; i++) {
+        if (i > o[0])
+            pen_growing_char(g, ',');
+        json_value(g, field->children[0], array->children[0], i);
+    }
+    pen_growing_char(g, ']');
+}
+
+static void json_struct(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
+{
+    pen_growing_char(g, '{');
+    for (int64_t i = 0; i < field->n_children; i++) {
+        const char *name = field->children[i]->name ? field->children[i]->name : "";
+        if (i > 0)
+            pen_growing_char(g, ',');
+        pen_growing_json_string(g, name, strlen(name));
+        pen_growing_char(g, ':');
+        json_value(g, field->children[i], array->children[i], array->offset + row);
+    }
+    pen_growing_char(g, '}');
+}
+
+/* Recursion is bounded by the schema's own depth. */
+static void json_value(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
+{
+    struct pen_cells cells;
+    struct pen_cell cell;
+    pen_cells_init(&cells, field);
+    pen_cells_point(&cells, array);
+    if ((cells.type == PEN_TYPE_LIST || cells.type == PEN_TYPE_STRUCT) && !pen_column_is_null(&cells.column, row)) {
+        (cells.type == PEN_TYPE_LIST ? json_list : json_struct)(g, field, array, row);
+        return;
+    }
+    (void)pen_cell_read(&cell, &cells, row, g, NULL);
+    pen_growing_json_cell(g, &cell);
+}
+
+void pen_growing_json_cell(struct pen_growing *g, const struct pen_cell *cell)
+{
+    char buf[32];
+    switch (cell->kind) {
+    case PEN_CELL_NULL:
+        pen_growing_text(g, "null");
+        break;
+    case PEN_CELL_BOOL:
+        pen_growing_text(g, cell->i ? "true" : "false");
+        break;
+    case PEN_CELL_INT:
+        pen_growing_add(g, buf, (size_t)snprintf(buf, sizeof buf, "%lld", (long long)cell->i));
+        break;
+    case PEN_CELL_REAL:
+        if (isfinite(cell->r))
+            pen_growing_add(g, buf, pen_real_text(buf, cell->r));
+        else
+            pen_growing_text(g, "null");
+        break;
+    case PEN_CELL_TEXT:
+        pen_growing_json_string(g, cell->text, cell->n);
+        break;
+    case PEN_CELL_BLOB:
+        pen_growing_char(g, '"');
+        pen_growing_hex(g, cell->text, cell->n);
+        pen_growing_char(g, '"');
+        break;
+    case PEN_CELL_JSON:
+        pen_growing_add(g, cell->text, cell->n);
+        break;
+    }
+}
+
+pen_status pen_cell_read(struct pen_cell *cell, const struct pen_cells *cells, int64_t row, struct pen_growing *scratch,
+                         struct pen_error *err)
+{
+    const struct pen_column *c = &cells->column;
+    cell->kind = PEN_CELL_NULL;
+    if (pen_column_is_null(c, row))
+        return PEN_OK;
+    switch (cells->type) {
+    case PEN_TYPE_BOOL:
+        cell->kind = PEN_CELL_BOOL;
+        cell->i = pen_column_bool(c, row);
+        break;
+    case PEN_TYPE_INT32:
+        cell->kind = PEN_CELL_INT;
+        cell->i = pen_column_int32(c, row);
+        break;
+    case PEN_TYPE_INT64:
+        cell->kind = PEN_CELL_INT;
+        cell->i = pen_column_int64(c, row);
+        break;
+    case PEN_TYPE_FLOAT64:
+        cell->kind = PEN_CELL_REAL;
+        cell->r = pen_column_float64(c, row);
+        break;
+    case PEN_TYPE_DECIMAL128:
+        read_decimal(cell, (const uint8_t *)c->data + 16 * (c->offset + row), cells->scale);
+        break;
+    case PEN_TYPE_UTF8:
+    case PEN_TYPE_BINARY:
+        cell->kind = cells->type == PEN_TYPE_UTF8 ? PEN_CELL_TEXT : PEN_CELL_BLOB;
+        cell->text = pen_column_bytes(c, row, &cell->n);
+        break;
+    case PEN_TYPE_DATE32:
+    case PEN_TYPE_TIMESTAMP:
+        cell->kind = PEN_CELL_TEXT;
+        cell->text = cell->small;
+        cell->n = cells->type == PEN_TYPE_DATE32 ? pen_date_text(cell->small, pen_column_int32(c, row))
+                                                 : pen_timestamp_text(cell->small, pen_column_int64(c, row));
+        break;
+    case PEN_TYPE_LIST:
+    case PEN_TYPE_STRUCT:
+        scratch->n = 0;
+        json_value(scratch, cells->field, c->array, row);
+        if (scratch->failed)
+            return pen_fail(err, PEN_FATAL, "out of memory for a value of column \"%s\"", cells->field->name);
+        cell->kind = PEN_CELL_JSON;
+        cell->text = scratch->bytes;
+        cell->n = scratch->n;
+        break;
+    case PEN_TYPE_NONE:
+        break;
+    }
+    return PEN_OK;
+}
