@@ -1,1 +1,10 @@
 # The file plugin.
+file_sources = plugins/file/file.h plugins/file/listing.c plugins/file/catalog.c plugins/file/source.c plugins/file/stream.c \
+	plugins/file/reader.c plugins/file/file.c
+if PLUGIN_FILE
+plugin_LTLIBRARIES += plugins/file/file.la
+plugins_file_file_la_SOURCES = $(file_sources)
+plugins_file_file_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
+plugins_file_file_la_LDFLAGS = $(PLUGIN_LINK)
+plugins_file_file_la_LIBADD = core/libpenstock.la $(ZSTD_LIBS) $(ZLIB_LIBS)
+endif

@@ -1,0 +1,168 @@
+/* file.h - what the parts of the file plugin share.
+ *
+ * Source: listing.c finds files, catalog.c knows them and their ranges (and knows them again), source.c answers the engine's control thread,
+ * reader.c reads for a lane, through stream.c (plain, gzip, zstd), csv.c (rows as JSON objects) and pace.c (rates and replay).
+ * Sink: sink.c for the lanes, publish.c for what becomes visible.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef PENSTOCK_FILE_H
+#define PENSTOCK_FILE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include <penstock/plugin.h>
+
+typedef enum { FILE_AUTO, FILE_JSONL, FILE_CSV } file_format;
+typedef enum { FILE_PLAIN, FILE_GZIP, FILE_ZSTD } file_codec;
+
+/* By a path's extensions: `.csv`, `.csv.gz`, … is CSV, all else JSON lines; `.gz`, `.zst` are compressed. known: whether the
+ * extension is one that a folder is searched for. */
+void file_kind(const char *path, file_format *format, file_codec *codec, bool *known);
+
+/* -- listing ---------------------------------------------------------------------------------------------------------------- */
+
+struct listed {
+    const char *path;
+    uint64_t dev, ino, size;
+};
+struct listing {
+    struct listed *v;
+    size_t n, room;
+    struct arena *names;
+};
+/* Every file that the paths lead to (files, globs, folders and what lies below them), each once, sorted within one path. Folders give
+ * what has a known extension (any: all of it), and nothing whose name begins with '.' or '_'. PEN_FATAL for what cannot be read, and, unless
+ * `patient`, for a path that is not there. */
+pen_status listing_make(struct listing *out, const struct pen_strings *paths, bool any, bool patient, struct pen_error *err);
+void listing_fini(struct listing *l);
+
+/* Strings that never move and are freed all at once. */
+struct arena;
+const char *arena_string(struct arena **a, const char *text, size_t n); /* NULL: out of memory */
+void arena_free(struct arena **a);
+
+/* -- catalog ---------------------------------------------------------------------------------------------------------------- */
+
+#define FILE_NONE UINT32_MAX
+#define FILE_HEAD 4096 /* bytes by which a file is known again */
+
+/* Who a file is: its first bytes, and where it lay when it was first seen. */
+struct identity {
+    uint64_t dev, ino, head_hash;
+    uint32_t head_size;
+};
+struct known_file {
+    struct identity id;     /* as in its incarnation, for ever */
+    const char *name;       /* the path in the partition's name, for ever */
+    const char *path;       /* where it lies now */
+    uint64_t dev, ino;      /* now */
+    uint64_t size;          /* when last listed, bytes */
+    uint32_t first;         /* its first range, FILE_NONE */
+    uint32_t seen;          /* the listing that it was last seen in */
+    uint8_t format, codec;
+    bool resolved;          /* seen by this process, its ranges are offered */
+    bool gone;              /* neither its path nor its folder holds it any more */
+};
+/* A range of a file: the lines that begin in [begin, end), end being where the next range begins. Its index is the partition's id. */
+struct known_range {
+    uint64_t begin;
+    struct pen_position pos; /* recalled or started; n = 0: none */
+    uint32_t file, next;
+};
+struct table {
+    uint32_t *v;
+    size_t n, room;
+};
+struct catalog {
+    struct known_file *files;
+    struct known_range *ranges;
+    uint32_t n_files, room_files, n_ranges, room_ranges;
+    struct table by_inode, by_path;
+    struct arena *names;
+};
+
+void catalog_fini(struct catalog *c);
+/* Takes in a range that was read before, as its partition's name and incarnation tell. */
+pen_status catalog_recall(struct catalog *c, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err);
+/* The file that now has this device and inode, or that now lies at path; FILE_NONE. */
+uint32_t catalog_by_inode(const struct catalog *c, uint64_t dev, uint64_t ino);
+uint32_t catalog_by_path(const struct catalog *c, const char *path);
+/* A new file or range; FILE_NONE: out of memory. Ranges of a file are kept in order. */
+uint32_t catalog_add_file(struct catalog *c, const char *path, const struct identity *id);
+uint32_t catalog_add_range(struct catalog *c, uint32_t file, uint64_t begin);
+/* The file lies at path (NULL: where it was) with this device and inode. False: out of memory. */
+bool catalog_move(struct catalog *c, uint32_t file, const char *path, uint64_t dev, uint64_t ino);
+/* Where range i ends: where the next one begins, or UINT64_MAX for the last of its file. */
+uint64_t catalog_end(const struct catalog *c, uint32_t i);
+
+/* Reads the head of an open file. */
+pen_status identity_of(struct identity *id, int fd, const char *path, struct pen_error *err);
+/* Whether the file begins with the bytes that id was made of. */
+pen_status identity_holds(const struct identity *id, int fd, const char *path, bool *same, struct pen_error *err);
+
+/* -- reading ---------------------------------------------------------------------------------------------------------------- */
+
+/* Bytes of a file, decompressed. */
+struct stream {
+    int fd; /* -1: closed */
+    file_codec codec;
+    uint64_t at; /* offset of the next byte, of the decompressed bytes */
+    const char *path;
+    struct inflater *inflater;
+};
+/* Takes the descriptor over, also on failure. Decompressed bytes before `at` are thrown away. */
+pen_status stream_open(struct stream *s, int fd, file_codec codec, const char *path, uint64_t at, struct pen_error *err);
+/* *got = 0 at the end of the file as it is now. */
+pen_status stream_read(struct stream *s, void *out, size_t n, size_t *got, struct pen_error *err);
+void stream_close(struct stream *s); /* and the descriptor */
+
+enum { FILE_MISSING_FAIL, FILE_MISSING_SKIP };
+
+/* The source's context: options first. */
+struct file_source {
+    struct pen_strings path;
+    int format, start, missing;
+    bool follow;
+    int64_t poll, range_size;
+    const struct pen_host *host;
+
+    pthread_mutex_t lock; /* of what follows: control and lanes use it */
+    struct catalog catalog;
+
+    struct pen_output output; /* control alone, from here on */
+    struct listing listing;
+    size_t resolved;          /* files of the listing that were looked at */
+    uint32_t listings;        /* so far */
+    bool listing_open, second_pass; /* first files known by inode, then the others */
+    bool no_more;
+    int64_t list_at;          /* when to list again, pen_now */
+    uint32_t *offers;         /* ranges to be offered, in order */
+    size_t n_offers, room_offers, offered;
+    char *event_name;
+    size_t event_room;
+    char event_incarnation[96];
+};
+
+/* What a reader has to know of a range. Strings live as long as the source. */
+struct range_view {
+    const char *path, *name;
+    struct identity id;
+    uint64_t dev, ino;
+    uint64_t begin, end, size;
+    file_format format;
+    file_codec codec;
+};
+void source_view(struct file_source *s, uint32_t range, struct range_view *out);
+/* Looks for a file that has left its path in the path's folder; its new path, or NULL. Any thread, without the lock. */
+const char *source_locate(struct file_source *s, uint32_t range);
+
+extern const struct pen_source file_source;
+pen_status file_reader_open(void *ctx, unsigned lane, void **reader, struct pen_error *err);
+void file_reader_close(void *reader);
+pen_status file_reader_add(void *reader, uint32_t id, const struct pen_position *pos, struct pen_error *err);
+pen_status file_reader_remove(void *reader, uint32_t id, struct pen_error *err);
+pen_status file_reader_bound(void *reader, uint32_t id, const struct pen_position *pos, struct pen_error *err);
+pen_status file_read(void *reader, struct pen_read *r, struct pen_error *err);
+int64_t file_wake_at(void *reader);
+
+#endif
