@@ -1,1 +1,14 @@
-# The parquet plugin.
+# The parquet plugin, and the library of Parquet files that it shares with delta. SPDX-License-Identifier: Apache-2.0
+if PLUGIN_PARQUET
+noinst_LTLIBRARIES += plugins/parquet/libparquet.la
+plugins_parquet_libparquet_la_SOURCES = plugins/parquet/parquet.h plugins/parquet/files.h \
+	plugins/parquet/format.h plugins/parquet/thrift.h plugins/parquet/thrift.c \
+	plugins/parquet/encode.h plugins/parquet/encode.c plugins/parquet/codec.h plugins/parquet/codec.c \
+	plugins/parquet/leaf.h plugins/parquet/leaf.c plugins/parquet/shred.c \
+	plugins/parquet/bounds.h plugins/parquet/bounds.c plugins/parquet/dict.h plugins/parquet/dict.c \
+	plugins/parquet/column.h plugins/parquet/column.c plugins/parquet/writer.c
+plugins_parquet_libparquet_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZSTD_CFLAGS)
+plugins_parquet_libparquet_la_CFLAGS = $(AM_CFLAGS)
+plugins_parquet_libparquet_la_LDFLAGS = $(AM_LDFLAGS)
+plugins_parquet_libparquet_la_LIBADD = $(ZSTD_LIBS) $(SNAPPY_LIBS)
+endif
