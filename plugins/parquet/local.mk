@@ -1,6 +1,5 @@
 # The parquet plugin, and the library of Parquet files that it shares with delta. SPDX-License-Identifier: Apache-2.0
-if PLUGIN_PARQUET
-noinst_LTLIBRARIES += plugins/parquet/libparquet.la
+EXTRA_LTLIBRARIES += plugins/parquet/libparquet.la
 plugins_parquet_libparquet_la_SOURCES = plugins/parquet/parquet.h plugins/parquet/files.h \
 	plugins/parquet/format.h plugins/parquet/thrift.h plugins/parquet/thrift.c \
 	plugins/parquet/encode.h plugins/parquet/encode.c plugins/parquet/codec.h plugins/parquet/codec.c \
@@ -11,4 +10,3 @@ plugins_parquet_libparquet_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZSTD_CFLAGS)
 plugins_parquet_libparquet_la_CFLAGS = $(AM_CFLAGS)
 plugins_parquet_libparquet_la_LDFLAGS = $(AM_LDFLAGS)
 plugins_parquet_libparquet_la_LIBADD = $(ZSTD_LIBS) $(SNAPPY_LIBS)
-endif

@@ -1,1 +1,7 @@
-# tests/parquet.
+# tests/parquet: the library of Parquet files, the plugin. SPDX-License-Identifier: Apache-2.0
+if PLUGIN_PARQUET
+PARQUET_TEST_LIBS = plugins/parquet/libparquet.la core/libpenstock.la
+check_PROGRAMS += tests/parquet/parquet_sample
+tests_parquet_parquet_sample_SOURCES = tests/parquet/parquet_sample.c tests/parquet/sample.h
+tests_parquet_parquet_sample_LDADD = $(PARQUET_TEST_LIBS)
+endif
