@@ -16,6 +16,13 @@ typedef enum { PEN_STAGE_SOURCE, PEN_STAGE_TRANSPORT, PEN_STAGE_TRANSFORM, PEN_S
 /* "source", "transport" … */
 const char *pen_stage_kind_name(pen_stage_kind kind);
 
+/* Bytes of a value from `at` on come from this place, one column each; or, `fixed`, all from this one (what a ${…} gave). */
+struct pen_span {
+    size_t at;
+    struct pen_place place;
+    bool fixed;
+};
+
 /* One `key = value`, as given. */
 struct pen_setting {
     const char *key, *value;  /* value: interpolated, continuation lines joined by '\n' */
@@ -64,6 +71,7 @@ struct pen_settings { /* [pipeline]; -1: none */
     int64_t memory_limit, max_errors, shutdown_timeout, max_record;
     int log_format, log_level; /* pen_log_format; pen_log_level */
     const char *log;           /* path, NULL: standard error */
+    struct pen_strings include;
 };
 extern const struct pen_option pen_settings_options[];
 
@@ -86,7 +94,8 @@ struct pen_config {
     size_t n_sections;
     struct pen_text_file **files; /* the pipeline's own, then includes, then --set */
     size_t n_files;
-    size_t bytes;                 /* read so far, for the bound */
+    size_t n_settings, bytes;     /* read so far, and how deep in includes: for the bounds */
+    unsigned depth;
 };
 
 /* Reads the file (and what it includes) with overrides "stage.key=value" (stage may be pipeline, deadletter). PEN_OK with *out set
