@@ -131,7 +131,7 @@ bool pen_builder_reserve_text(struct pen_builder *b, size_t more)
     size_t want = b->used + more;
     if (want <= b->data_room)
         return true;
-    if (more > TEXT_LIMIT || want > TEXT_LIMIT + FIRST_TEXT) {
+    if (more > TEXT_LIMIT || want > TEXT_LIMIT) {
         b->too_long = true;
         return false;
     }
@@ -142,6 +142,7 @@ bool pen_builder_reserve_text(struct pen_builder *b, size_t more)
         return false;
     }
     b->data_room = pen_buffer_capacity(b->data);
+    b->data_room = b->data_room < TEXT_LIMIT ? b->data_room : TEXT_LIMIT; /* so that no offset overflows */
     return true;
 }
 
@@ -203,10 +204,6 @@ void pen_builder_bytes_value(struct pen_builder *b, const void *bytes, size_t n)
 {
     if (!pen_builder_room(b) || !pen_builder_reserve_text(b, n))
         return;
-    if (b->used + n > TEXT_LIMIT) {
-        b->too_long = true;
-        return;
-    }
     if (n)
         memcpy((char *)b->data + b->used, bytes, n);
     pen_builder_text_done(b, n);

@@ -66,6 +66,15 @@ bool pen_json_number_to_int64(const char *text, size_t n, int64_t *out, bool *ex
 /* A JSON number's text as a double; false when it is beyond a double's range. Locale plays no part. */
 bool pen_json_number_to_float64(const char *text, size_t n, double *out);
 
+/* -- times ------------------------------------------------------------------------------------------------------------------ */
+
+/* `2021-01-05T12:34:56[.f…][Z|±hh:mm]`, the same with a space for the T, and `01/05/2021, 12:34:56` (month first), all of text, as
+ * microseconds since 1970-01-01T00:00:00Z. A fraction is cut to microseconds; UTC where no zone is given. False for anything else and for
+ * days that do not exist. */
+bool pen_parse_timestamp(const char *text, size_t n, int64_t *micros);
+/* `2021-01-05` as days since 1970-01-01. */
+bool pen_parse_date(const char *text, size_t n, int32_t *days);
+
 #ifdef __cplusplus
 }
 #endif

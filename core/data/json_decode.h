@@ -1,0 +1,656 @@
+/* json_decode.h - the decoder's code, included once by each file that compiles it for an instruction set. Such a file defines, before:
+ *
+ *   BLOCK                      bytes looked at together
+ *   mask_t, FIRST(m)           marks of a block, and the index of the lowest
+ *   block_copy(to, from)       copies a block; marks quotes, backslashes, control characters and bytes from 0x80 on
+ *   block_marks(from)          the same without the copy
+ *   block_copy_any(to, from)   as block_copy(), but lets bytes from 0x80 on pass
+ *   slot_matches(slot, p, end) whether the slot's bytes stand at p
+ *
+ * Reading stays below d->end, and writing within what the builders reserved. Functions that walk return the byte behind what they took, or
+ * NULL with d->reason set. SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include <penstock/records.h>
+
+#include "data/json.h"
+#include "data/number.h"
+#include "data/text.h"
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define INLINE static inline __attribute__((always_inline))
+#define COLD static __attribute__((noinline))
+
+COLD const char *stop(struct pen_json_decoder *d, const char *at, const char *reason)
+{
+    d->reason = reason;
+    d->reason_at = at;
+    return NULL;
+}
+
+INLINE const char *skip_space(const struct pen_json_decoder *d, const char *p)
+{
+    while (p < d->end && (*p == ' ' || *p == '\t' || *p == '\r' || (*p == '\n' && !d->lines)))
+        p++;
+    return p;
+}
+
+/* The byte at p, or NUL at the end, which is no JSON outside of strings either. */
+INLINE char peek(const struct pen_json_decoder *d, const char *p)
+{
+    return LIKELY(p < d->end) ? *p : '\0';
+}
+
+/* -- strings ---------------------------------------------------------------------------------------------------------------- */
+
+/* Marks of the block at p, of which only the bytes below end are looked at: what lies behind counts as control characters. */
+COLD mask_t tail_marks(char *to, const char *p, const char *end, bool any)
+{
+    char block[BLOCK], copy[BLOCK];
+    mask_t m;
+    memset(block, 0, sizeof block);
+    memcpy(block, p, (size_t)(end - p));
+    m = any ? block_copy_any(copy, block) : block_copy(copy, block);
+    if (to)
+        memcpy(to, block, (size_t)(end - p));
+    return m;
+}
+
+COLD const char *string_stop(struct pen_json_decoder *d, const char *p)
+{
+    if (p >= d->end || (*p == '\n' && d->lines))
+        return stop(d, p, "a string without its end");
+    return stop(d, p, (unsigned char)*p < 0x20 ? "a control character in a string" : "bytes that are no UTF-8");
+}
+
+/* The rest of a string from p on, unescaped to the end of the column's text; `done` bytes of it are there already and are plain ASCII. */
+COLD const char *string_rest(struct pen_json_decoder *d, struct pen_builder *b, const char *p, size_t done)
+{
+    bool any = false;
+    for (;;) {
+        size_t left = (size_t)(d->end - p), room;
+        char *to;
+        if (!pen_builder_reserve_text(b, done + 4 * BLOCK + 1024))
+            return stop(d, p, "out of memory");
+        room = b->data_room - b->used - done;
+        to = (char *)b->data + b->used + done;
+        while (room >= 2 * BLOCK) {
+            mask_t m = left < BLOCK ? tail_marks(to, p, d->end, any) : any ? block_copy_any(to, p) : block_copy(to, p);
+            char *from = to;
+            size_t i = m ? FIRST(m) : BLOCK;
+            if (i > left)
+                i = left;
+            p += i, to += i, left -= i;
+            if (m && left == 0)
+                return string_stop(d, p);
+            if (m && *p == '"') {
+                done = (size_t)(to - (char *)b->data) - b->used;
+                if (any && !pen_utf8_valid((char *)b->data + b->used, done))
+                    return stop(d, p, "bytes that are no UTF-8");
+                pen_builder_text_done(b, done);
+                return p + 1;
+            }
+            if (m && *p == '\\') {
+                const char *next = pen_json_escape(p, d->end, &to);
+                if (!next)
+                    return stop(d, p, "an escape that JSON does not know");
+                left -= (size_t)(next - p);
+                p = next;
+            } else if (m && (unsigned char)*p < 0x80) {
+                return string_stop(d, p);
+            } else if (m) {
+                any = true; /* is checked as a whole at its end: an escape cannot repair a broken sequence */
+            }
+            room -= (size_t)(to - from);
+        }
+        done = (size_t)(to - (char *)b->data) - b->used;
+    }
+}
+
+/* The string whose first byte (behind the quote) is p, as one value of b. */
+INLINE const char *string_value(struct pen_json_decoder *d, struct pen_builder *b, const char *p)
+{
+    char *to;
+    const char *last;
+    size_t room;
+    if (UNLIKELY(!pen_builder_room(b)))
+        return stop(d, p, "out of memory");
+    room = b->data_room - b->used;
+    if (UNLIKELY(room < 4 * BLOCK || (size_t)(d->end - p) < BLOCK))
+        return string_rest(d, b, p, 0);
+    to = (char *)b->data + b->used;
+    /* Text shrinks on its way, so that one limit holds for both ends. */
+    room -= 2 * BLOCK;
+    last = (size_t)(d->end - p) - BLOCK < room ? d->end - BLOCK : p + room;
+    while (LIKELY(p <= last)) {
+        mask_t m = block_copy(to, p);
+        if (LIKELY(m != 0)) {
+            size_t i = FIRST(m);
+            p += i, to += i;
+            if (LIKELY(*p == '"')) {
+                pen_builder_text_done(b, (size_t)(to - (char *)b->data) - b->used);
+                return p + 1;
+            }
+            if (*p != '\\')
+                break;
+            do { /* escapes come in runs */
+                const char *next = pen_json_escape(p, d->end, &to);
+                if (!next)
+                    return stop(d, p, "an escape that JSON does not know");
+                p = next;
+            } while (p <= last && *p == '\\');
+        } else {
+            p += BLOCK, to += BLOCK;
+        }
+    }
+    return string_rest(d, b, p, (size_t)(to - (char *)b->data) - b->used);
+}
+
+/* Checks a string without keeping it; *escaped says whether it holds a backslash. */
+static const char *string_skip(struct pen_json_decoder *d, const char *p, bool *escaped)
+{
+    const char *high = NULL; /* where the bytes begin that want looking at as UTF-8 */
+    char scratch[BLOCK];
+    *escaped = false;
+    for (;;) {
+        size_t left = (size_t)(d->end - p);
+        mask_t m = left < BLOCK ? tail_marks(NULL, p, d->end, high != NULL) : high ? block_copy_any(scratch, p) : block_marks(p);
+        size_t i = m ? FIRST(m) : BLOCK;
+        if (m && i >= left)
+            return string_stop(d, d->end);
+        p += i;
+        if (!m)
+            continue;
+        if (*p == '"') {
+            if (high && !pen_utf8_valid(high, (size_t)(p - high)))
+                return stop(d, p, "bytes that are no UTF-8");
+            return p + 1;
+        }
+        if (*p == '\\') {
+            char four[4], *to = four;
+            const char *next = pen_json_escape(p, d->end, &to);
+            if (!next)
+                return stop(d, p, "an escape that JSON does not know");
+            *escaped = true;
+            p = next;
+        } else if ((unsigned char)*p < 0x80) {
+            return string_stop(d, p);
+        } else {
+            high = p;
+        }
+    }
+}
+
+/* -- values that nobody wants --------------------------------------------------------------------------------------------------- */
+
+INLINE const char *literal(struct pen_json_decoder *d, const char *p, const char *word, size_t n)
+{
+    if ((size_t)(d->end - p) < n || memcmp(p, word, n) != 0)
+        return stop(d, p, "no JSON value");
+    return p + n;
+}
+
+static const char *scalar_skip(struct pen_json_decoder *d, const char *p)
+{
+    bool escaped;
+    const char *next;
+    switch (peek(d, p)) {
+    case '"': return string_skip(d, p + 1, &escaped);
+    case 't': return literal(d, p, "true", 4);
+    case 'f': return literal(d, p, "false", 5);
+    case 'n': return literal(d, p, "null", 4);
+    default: next = pen_number_end(p, d->end); return next ? next : stop(d, p, "no JSON value");
+    }
+}
+
+/* "key" : of an object that is skipped. */
+static const char *key_skip(struct pen_json_decoder *d, const char *p)
+{
+    bool escaped;
+    p = skip_space(d, p);
+    if (peek(d, p) != '"')
+        return stop(d, p, "no key");
+    if (!(p = string_skip(d, p + 1, &escaped)))
+        return NULL;
+    p = skip_space(d, p);
+    return peek(d, p) == ':' ? skip_space(d, p + 1) : stop(d, p, "no colon after a key");
+}
+
+/* Checks any value; depth: of lists and objects around it. Does not recurse: a bit for each open one says whether it is an object. */
+static const char *value_skip(struct pen_json_decoder *d, const char *p, unsigned depth)
+{
+    uint64_t objects[PEN_JSON_DEPTH / 64 + 1];
+    unsigned outer = depth;
+    for (;;) {
+        char c = peek(d, p);
+        if (c == '{' || c == '[') {
+            uint64_t one = UINT64_C(1) << (depth % 64);
+            if (depth >= PEN_JSON_DEPTH)
+                return stop(d, p, "nested deeper than 512");
+            objects[depth / 64] = c == '{' ? objects[depth / 64] | one : objects[depth / 64] & ~one;
+            depth++;
+            p = skip_space(d, p + 1);
+            if (peek(d, p) != (c == '{' ? '}' : ']')) {
+                if (c == '{' && !(p = key_skip(d, p)))
+                    return NULL;
+                continue;
+            }
+            p++;
+            depth--;
+        } else if (!(p = scalar_skip(d, p))) {
+            return NULL;
+        }
+        for (;;) { /* behind a value: the end of what holds it, or the next one */
+            bool object;
+            if (depth == outer)
+                return p;
+            object = objects[(depth - 1) / 64] >> ((depth - 1) % 64) & 1;
+            p = skip_space(d, p);
+            if (peek(d, p) == ',') {
+                p = object ? key_skip(d, p + 1) : skip_space(d, p + 1);
+                if (!p)
+                    return NULL;
+                break;
+            }
+            if (peek(d, p) != (object ? '}' : ']'))
+                return stop(d, p, object ? "no comma or brace after a value" : "no comma or bracket after a value");
+            p++;
+            depth--;
+        }
+    }
+}
+
+/* -- values ----------------------------------------------------------------------------------------------------------------- */
+
+static const char *field_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth);
+static const char *object_fields(struct pen_json_decoder *d, struct pen_json_object *o, const char *p, unsigned depth);
+
+/* A value that the field's type does not hold, or null: checked, and a null in its place. */
+COLD const char *null_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    bool is_null = peek(d, p) == 'n';
+    const char *next = value_skip(d, p, depth);
+    if (!next)
+        return NULL;
+    pen_builder_null(f->column);
+    d->fit = is_null ? PEN_JSON_NULL : PEN_JSON_UNFIT;
+    d->something_nulled |= !is_null;
+    return next;
+}
+
+/* A value whose text is kept as it was sent. */
+COLD const char *text_as_sent(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    const char *next;
+    if (peek(d, p) == 'n')
+        return null_value(d, f, p, depth);
+    if (!(next = value_skip(d, p, depth)))
+        return NULL;
+    pen_builder_bytes_value(f->column, p, (size_t)(next - p));
+    return next;
+}
+
+/* A short string for the types that are read out of text. */
+static const char *parsed_string(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    char text[512];
+    bool escaped;
+    const char *next = string_skip(d, p + 1, &escaped), *from = p + 1;
+    size_t n;
+    int64_t micros;
+    int32_t days;
+    if (!next)
+        return NULL;
+    n = (size_t)(next - 1 - from);
+    if (escaped && n <= sizeof text) {
+        n = pen_json_unescape(text, from, n);
+        from = text;
+    }
+    if (f->type == PEN_TYPE_TIMESTAMP && pen_parse_timestamp(from, n, &micros))
+        pen_builder_int64(f->column, micros);
+    else if (f->type == PEN_TYPE_DATE32 && pen_parse_date(from, n, &days))
+        pen_builder_int32(f->column, days);
+    else
+        return null_value(d, f, p, depth);
+    return next;
+}
+
+static const char *binary_string(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    struct pen_builder *b = f->column;
+    size_t start = b->used, n;
+    const char *next = string_value(d, b, p + 1);
+    if (!next)
+        return NULL;
+    if (!pen_base64_decode((uint8_t *)b->data + start, &n, (char *)b->data + start, b->used - start)) {
+        pen_builder_truncate(b, b->length - 1);
+        return null_value(d, f, p, depth);
+    }
+    b->used = start + n;
+    b->offsets[b->length] = (int32_t)b->used;
+    return next;
+}
+
+static const char *list_items(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    const char *start = p;
+    int64_t before = f->item->column->length;
+    bool bad = false;
+    if (depth >= PEN_JSON_DEPTH)
+        return stop(d, p, "nested deeper than 512");
+    p = skip_space(d, p + 1);
+    if (peek(d, p) == ']')
+        p++;
+    else
+        for (;;) {
+            if (!(p = field_value(d, f->item, p, depth + 1)))
+                return NULL;
+            bad |= d->fit != PEN_JSON_VALUE && !f->item->nullable;
+            p = skip_space(d, p);
+            if (peek(d, p) == ']') {
+                p++;
+                break;
+            }
+            if (peek(d, p) != ',')
+                return stop(d, p, "no comma or bracket after a value");
+            p = skip_space(d, p + 1);
+        }
+    if (bad) {
+        pen_builder_truncate(f->item->column, before);
+        return null_value(d, f, start, depth);
+    }
+    pen_builder_end_list(f->column);
+    d->fit = PEN_JSON_VALUE;
+    return p;
+}
+
+/* Fields that the object at hand, whose row is `row`, did not have become null. False where one must not be. */
+static bool complete_object(struct pen_json_object *o, int64_t row)
+{
+    bool good = true;
+    for (size_t i = 0; i < o->n_fields; i++) {
+        struct pen_builder *b = o->fields[i].column;
+        if (b->length == row)
+            pen_builder_null(b);
+        if (!o->fields[i].nullable && b->nulls > 0 && b->length > row)
+            good &= b->validity[row >> 3] >> (row & 7) & 1;
+    }
+    return good;
+}
+
+static const char *struct_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    const char *start = p;
+    int64_t row = f->column->length;
+    if (depth >= PEN_JSON_DEPTH)
+        return stop(d, p, "nested deeper than 512");
+    if (!(p = object_fields(d, f->object, p + 1, depth + 1)))
+        return NULL;
+    if (!complete_object(f->object, row)) {
+        for (size_t i = 0; i < f->object->n_fields; i++)
+            pen_builder_truncate(f->object->fields[i].column, row);
+        return null_value(d, f, start, depth);
+    }
+    pen_builder_end_struct(f->column);
+    d->fit = PEN_JSON_VALUE;
+    return p;
+}
+
+static const char *number_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    const char *next = pen_number_end(p, d->end);
+    size_t n = next ? (size_t)(next - p) : 0;
+    int64_t whole;
+    double real;
+    uint8_t decimal[16];
+    bool exact, good = false;
+    if (!next)
+        return null_value(d, f, p, depth);
+    if (f->type == PEN_TYPE_FLOAT64) {
+        if ((good = pen_json_number_to_float64(p, n, &real)))
+            pen_builder_float64(f->column, real);
+    } else if (f->type == PEN_TYPE_DECIMAL128) {
+        if ((good = pen_number_to_decimal(p, n, f->precision, f->scale, decimal)))
+            pen_builder_decimal128(f->column, decimal);
+    } else if (pen_json_number_to_int64(p, n, &whole, &exact) && exact) {
+        good = f->type == PEN_TYPE_INT64 || (whole >= INT32_MIN && whole <= INT32_MAX);
+        if (good && f->type == PEN_TYPE_INT64)
+            pen_builder_int64(f->column, whole);
+        else if (good)
+            pen_builder_int32(f->column, (int32_t)whole);
+    }
+    return good ? next : null_value(d, f, p, depth);
+}
+
+/* Up to nine plain digits, which is what most whole numbers are; NULL for everything else. */
+INLINE const char *small_number(const struct pen_json_decoder *d, const char *p, int32_t *out)
+{
+    int32_t v;
+    unsigned digit;
+    const char *limit;
+    if (d->end - p < 12 || (unsigned char)(*p - '1') > 8)
+        return NULL;
+    v = *p - '0';
+    limit = p + 9;
+    while ((digit = (unsigned)(unsigned char)(*++p - '0')) < 10) {
+        if (p == limit)
+            return NULL;
+        v = v * 10 + (int32_t)digit;
+    }
+    *out = v;
+    return *p == '.' || (*p | 0x20) == 'e' ? NULL : p;
+}
+
+COLD const char *other_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    char c = peek(d, p);
+    const char *next;
+    if (f->json_text)
+        return text_as_sent(d, f, p, depth);
+    switch (f->type) {
+    case PEN_TYPE_UTF8: return text_as_sent(d, f, p, depth);
+    case PEN_TYPE_BINARY: return c == '"' ? binary_string(d, f, p, depth) : null_value(d, f, p, depth);
+    case PEN_TYPE_TIMESTAMP:
+    case PEN_TYPE_DATE32: return c == '"' ? parsed_string(d, f, p, depth) : null_value(d, f, p, depth);
+    case PEN_TYPE_LIST: return c == '[' ? list_items(d, f, p, depth) : null_value(d, f, p, depth);
+    case PEN_TYPE_STRUCT: return c == '{' ? struct_value(d, f, p, depth) : null_value(d, f, p, depth);
+    case PEN_TYPE_BOOL:
+        if (c != 't' && c != 'f')
+            return null_value(d, f, p, depth);
+        if ((next = scalar_skip(d, p)))
+            pen_builder_bool(f->column, c == 't');
+        return next;
+    default: return number_value(d, f, p, depth);
+    }
+}
+
+/* The value at p as one more of the field's column; d->fit says how that went. */
+static const char *field_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
+{
+    const char *next;
+    int32_t small;
+    d->fit = PEN_JSON_VALUE;
+    if (LIKELY(f->type == PEN_TYPE_UTF8 && !f->json_text && peek(d, p) == '"'))
+        return string_value(d, f->column, p + 1);
+    if (f->type == PEN_TYPE_INT32 && (next = small_number(d, p, &small))) {
+        pen_builder_int32(f->column, small);
+        return next;
+    }
+    return other_value(d, f, p, depth);
+}
+
+/* -- objects ---------------------------------------------------------------------------------------------------------------- */
+
+static struct pen_json_field *field_named(struct pen_json_object *o, const char *name, size_t n)
+{
+    for (size_t i = 0; i < o->n_fields; i++)
+        if (o->fields[i].name_n == n && memcmp(o->fields[i].name, name, n) == 0)
+            return &o->fields[i];
+    return NULL;
+}
+
+/* The field that a key with escapes names: they are undone piece by piece, as a key may be of any length. */
+COLD struct pen_json_field *field_escaped(struct pen_json_object *o, const char *key, size_t n)
+{
+    for (size_t i = 0; i < o->n_fields; i++) {
+        const char *p = key, *end = key + n, *name = o->fields[i].name, *name_end = name + o->fields[i].name_n;
+        bool same = true;
+        while (same && p < end) {
+            char one[4] = { *p }, *to = one + 1;
+            size_t len;
+            if (*p == '\\') {
+                to = one;
+                p = pen_json_escape(p, end, &to);
+            } else {
+                p++;
+            }
+            len = (size_t)(to - one);
+            same = p && (size_t)(name_end - name) >= len && memcmp(name, one, len) == 0;
+            name += len;
+        }
+        if (same && name == name_end)
+            return &o->fields[i];
+    }
+    return NULL;
+}
+
+/* Reads from behind the brace or the last value to the next value and foretells the same bytes for the next object's i-th key. *last: there
+ * was no further key, and what is returned is behind the brace. */
+COLD const char *next_key(struct pen_json_decoder *d, struct pen_json_object *o, size_t i, const char *p, struct pen_json_field **field,
+                          bool *last)
+{
+    const char *start = p, *key;
+    bool escaped;
+    size_t n;
+    p = skip_space(d, p);
+    *last = peek(d, p) == '}';
+    if (*last)
+        return p + 1;
+    if (i > 0) {
+        if (peek(d, p) != ',')
+            return stop(d, p, "no comma or brace after a value");
+        p = skip_space(d, p + 1);
+    }
+    key = p + 1;
+    if (peek(d, p) != '"')
+        return stop(d, p, "no key");
+    if (!(p = string_skip(d, key, &escaped)))
+        return NULL;
+    n = (size_t)(p - 1 - key);
+    *field = escaped ? field_escaped(o, key, n) : field_named(o, key, n);
+    p = skip_space(d, p);
+    if (peek(d, p) != ':')
+        return stop(d, p, "no colon after a key");
+    p = skip_space(d, p + 1);
+    n = (size_t)(p - start);
+    if (i < o->n_slots && n <= PEN_JSON_SLOT) {
+        struct pen_json_slot *s = &o->slots[i];
+        memset(s->bytes, 0, sizeof s->bytes);
+        memcpy(s->bytes, start, n);
+        s->mask = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+        s->n = n;
+        s->field = *field;
+    }
+    return p;
+}
+
+/* A key given twice: what it said before is forgotten. */
+COLD void forget_value(struct pen_json_field *f, int64_t row)
+{
+    pen_builder_truncate(f->column, row);
+    f->null_at = f->unfit_at = 0;
+}
+
+/* Remembers, for the record's own fields, what was null or unfit. */
+COLD void note_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, const char *next)
+{
+    if (d->fit != PEN_JSON_VALUE)
+        f->null_at = d->serial;
+    if (d->something_nulled) {
+        f->unfit_at = d->serial;
+        f->unfit = p;
+        f->unfit_n = (size_t)(next - p);
+    }
+}
+
+/* The fields of an object from behind its brace to behind its other one. Each becomes a value of its column, which then has one more row
+ * than the object's builder has. */
+INLINE const char *object_walk(struct pen_json_decoder *d, struct pen_json_object *o, const char *p, unsigned depth, int64_t row, bool record)
+{
+    for (size_t i = 0;; i++) {
+        struct pen_json_field *f = NULL;
+        const char *next;
+        bool last = false;
+        if (LIKELY(i < o->n_slots && o->slots[i].n && slot_matches(&o->slots[i], p, d->end))) {
+            p += o->slots[i].n;
+            f = o->slots[i].field;
+        } else if (!(p = next_key(d, o, i, p, &f, &last)) || last) {
+            return p;
+        }
+        if (UNLIKELY(!f)) {
+            next = value_skip(d, p, depth);
+        } else {
+            if (UNLIKELY(f->column->length != row))
+                forget_value(f, row);
+            if (record)
+                d->something_nulled = false;
+            next = field_value(d, f, p, depth);
+            if (record && UNLIKELY(d->fit != PEN_JSON_VALUE || d->something_nulled) && next)
+                note_value(d, f, p, next);
+        }
+        if (UNLIKELY(!next))
+            return NULL;
+        p = next;
+        if (peek(d, p) == '}')
+            return p + 1;
+    }
+}
+
+static const char *object_fields(struct pen_json_decoder *d, struct pen_json_object *o, const char *p, unsigned depth)
+{
+    return object_walk(d, o, p, depth, o->builder->length, false);
+}
+
+/* -- records ---------------------------------------------------------------------------------------------------------------- */
+
+COLD bool complete_record(struct pen_json_decoder *d, int64_t row)
+{
+    bool good = true;
+    for (size_t i = 0; i < d->root.n_fields; i++) {
+        struct pen_json_field *f = &d->root.fields[i];
+        if (f->column->length == row) {
+            pen_builder_null(f->column);
+            f->null_at = d->serial;
+        }
+        good &= f->nullable || f->null_at != d->serial;
+    }
+    for (size_t i = 0; good && i < d->root.n_fields; i++)
+        d->root.fields[i].nulled += d->root.fields[i].unfit_at == d->serial;
+    return good;
+}
+
+static pen_json_outcome decode_record(struct pen_json_decoder *d, const char *p, const char **next)
+{
+    int64_t row = pen_builder_length(d->builder);
+    d->serial++;
+    d->reason = NULL;
+    p = skip_space(d, p);
+    if (p >= d->end || *p == '\n') {
+        *next = p < d->end ? p + 1 : p;
+        return PEN_JSON_BLANK;
+    }
+    if (*p != '{')
+        stop(d, p, "no JSON object");
+    else if ((p = object_walk(d, &d->root, p + 1, 1, row, true))) {
+        p = skip_space(d, p);
+        if (p < d->end && *p != '\n')
+            stop(d, p, "more after the object");
+        else if (complete_record(d, row)) {
+            *next = p < d->end ? p + 1 : p;
+            return PEN_JSON_ROW;
+        }
+    }
+    pen_builder_truncate(d->builder, row);
+    return PEN_JSON_BAD;
+}
