@@ -8,3 +8,4 @@ core_libpenstock_la_SOURCES += \
 core_libpenstock_la_SOURCES += core/data/calendar.c core/data/calendar.h core/data/cell.c core/data/cell.h core/data/pattern.c core/data/pattern.h \
 	core/data/sql.c core/data/sql.h core/data/sql_aggregates.c core/data/sql_dates.c core/data/sql_functions.c core/data/sql_index.c \
 	core/data/sql_priv.h core/data/sql_table.c
+core_libpenstock_la_SOURCES += core/data/buffer.c

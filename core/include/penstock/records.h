@@ -75,6 +75,34 @@ bool pen_parse_timestamp(const char *text, size_t n, int64_t *micros);
 /* `2021-01-05` as days since 1970-01-01. */
 bool pen_parse_date(const char *text, size_t n, int32_t *days);
 
+/* -- text that grows: JSON and the like being written --------------------------------------------------------------------------- */
+
+/* Starts as { 0 }. Memory that runs out is remembered (pen_text_failed), so that appends need no check. Not NUL-terminated. */
+struct pen_text {
+    char *bytes; /* malloc'ed */
+    size_t n, cap;
+    bool failed;
+};
+static inline bool pen_text_failed(const struct pen_text *t)
+{
+    return t->failed;
+}
+void pen_text_append(struct pen_text *t, const void *bytes, size_t n);
+void pen_text_put(struct pen_text *t, const char *string);
+__attribute__((format(printf, 2, 3))) void pen_text_format(struct pen_text *t, const char *fmt, ...);
+/* A JSON string literal with its quotes. The bytes are UTF-8; what is none becomes U+FFFD. */
+void pen_text_json_string(struct pen_text *t, const void *bytes, size_t n);
+/* RFC 4648, section 4, without quotes. */
+void pen_text_base64(struct pen_text *t, const void *bytes, size_t n);
+/* Empties it and keeps its memory; forgets a failure. */
+void pen_text_clear(struct pen_text *t);
+void pen_text_fini(struct pen_text *t);
+
+/* Appends row `row` of a batch as one JSON object, without a newline: binary as base64, timestamps as 2021-01-05T12:34:56[.f…]Z, dates as
+ * 2021-01-05, decimals exactly, doubles with the fewest digits that read back the same (no JSON number: null), nulls as null. */
+pen_status pen_json_encode_row(struct pen_text *t, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row,
+                               struct pen_error *err);
+
 #ifdef __cplusplus
 }
 #endif
