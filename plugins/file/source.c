@@ -438,17 +438,14 @@ static pen_status beginning(void *ctx, uint32_t id, bool first_run, struct pen_p
     const struct known_file *f = &s->catalog.files[r->file];
     bool latest = first_run && s->start == START_LATEST && s->listings == 1;
     uint64_t end = catalog_end(&s->catalog, id), at = r->begin;
-    if (latest && f->codec == FILE_PLAIN && end != UINT64_MAX)
-        at = end;
-    else if (latest && f->codec == FILE_PLAIN)
-        status = last_line(f, &at, err);
-    pthread_mutex_unlock(&s->lock);
-    *pos = pen_position_of(at);
     if (f->codec != FILE_PLAIN) {
-        pos->n = 2;
-        pos->w[0] = latest ? f->size : 0;
-        pos->w[1] = 0;
+        *pos = (struct pen_position){ 2, { latest ? f->size : 0, 0, 0, 0 } };
+    } else {
+        if (latest)
+            status = last_line(f, &at, err);
+        *pos = pen_position_of(at < r->begin ? r->begin : at > end ? end : at);
     }
+    pthread_mutex_unlock(&s->lock);
     return status;
 }
 
