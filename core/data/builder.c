@@ -126,18 +126,18 @@ bool pen_builder_reserve_rows(struct pen_builder *b, int64_t more)
     return true;
 }
 
-bool pen_builder_reserve_text(struct pen_builder *b, size_t more)
+bool pen_builder_reserve_text(struct pen_builder *b, size_t begun, size_t more)
 {
-    size_t want = b->used + more;
+    size_t want = b->used + begun + more;
     if (want <= b->data_room)
         return true;
-    if (more > TEXT_LIMIT || want > TEXT_LIMIT) {
+    if (more > TEXT_LIMIT || begun > TEXT_LIMIT || want > TEXT_LIMIT) {
         b->too_long = true;
         return false;
     }
     want = want < FIRST_TEXT ? FIRST_TEXT : want;
     want = want < b->data_hint ? b->data_hint : want;
-    if (!reserve(b, &b->data, PEN_BUFFER_DATA, b->used, want)) {
+    if (!reserve(b, &b->data, PEN_BUFFER_DATA, b->used + begun, want)) {
         b->out_of_memory = true;
         return false;
     }
@@ -202,7 +202,7 @@ void pen_builder_decimal128(struct pen_builder *b, const uint8_t le[16])
 
 void pen_builder_bytes_value(struct pen_builder *b, const void *bytes, size_t n)
 {
-    if (!pen_builder_room(b) || !pen_builder_reserve_text(b, n))
+    if (!pen_builder_room(b) || !pen_builder_reserve_text(b, 0, n))
         return;
     if (n)
         memcpy((char *)b->data + b->used, bytes, n);

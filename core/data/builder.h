@@ -30,9 +30,10 @@ struct pen_builder {
     struct pen_builder **children;
 };
 
-/* Makes room for `more` rows / bytes of text beyond what is there. False: out of memory (remembered too), or the text would pass 2^31-1. */
+/* Makes room for `more` rows / bytes of text beyond what is there, to which `begun` bytes of a value not yet done belong. False: out of
+ * memory (remembered too), or the text would pass 2^31-1. */
 bool pen_builder_reserve_rows(struct pen_builder *b, int64_t more);
-bool pen_builder_reserve_text(struct pen_builder *b, size_t more);
+bool pen_builder_reserve_text(struct pen_builder *b, size_t begun, size_t more);
 
 /* Room for one more row, and where it goes. */
 static inline bool pen_builder_room(struct pen_builder *b)

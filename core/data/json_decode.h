@@ -71,7 +71,7 @@ COLD const char *string_rest(struct pen_json_decoder *d, struct pen_builder *b, 
     for (;;) {
         size_t left = (size_t)(d->end - p), room;
         char *to;
-        if (!pen_builder_reserve_text(b, done + 4 * BLOCK + 1024))
+        if (!pen_builder_reserve_text(b, done, 4 * BLOCK + 1024))
             return stop(d, p, "out of memory");
         room = b->data_room - b->used - done;
         to = (char *)b->data + b->used + done;
@@ -585,6 +585,8 @@ INLINE const char *object_walk(struct pen_json_decoder *d, struct pen_json_objec
         if (LIKELY(i < o->n_slots && o->slots[i].n && slot_matches(&o->slots[i], p, d->end))) {
             p += o->slots[i].n;
             f = o->slots[i].field;
+            if (UNLIKELY((unsigned char)peek(d, p) <= ' ')) /* the object that it was learnt from had less white space there */
+                p = skip_space(d, p);
         } else if (!(p = next_key(d, o, i, p, &f, &last)) || last) {
             return p;
         }
