@@ -6,7 +6,7 @@
 enum field { IND, COUNTRY, LATITUDE, LONGITUDE, TIMESTAMP, FIELDS };
 enum column { OUT_IND, OUT_COUNTRY, OUT_COORDINATES, OUT_TIMESTAMP, COLUMNS };
 
-static const char *const wanted[] = { "!i", "ind", "u", "country", "g", "latitude", "g", "longitude", "u", "timestamp", NULL };
+static const char *const wanted[] = { "!i", "ind", "u", "country", "g", "latitude", "g", "longitude", "tsu:UTC", "timestamp", NULL };
 
 struct geo {
     const struct pen_host *host;

@@ -71,11 +71,8 @@ pen_status clean_key(struct pen_builder *b, const struct ArrowSchema *schema, co
 
 /* -- times (times.c) -------------------------------------------------------------------------------------------------------- */
 
-/* `2021-01-05T12:34:56[.f…][Z|±hh:mm]`, the same with a space for the T, or `01/05/2021, 12:34:56` (month first), as microseconds since
- * 1970 in UTC, which is meant where no zone is given; a fraction is cut. False for anything else and for days that do not exist. */
-bool clean_time(const char *text, size_t n, int64_t *out);
-/* The rows of a column as timestamps; what is none becomes null and raises *unfit. A timestamp column is shared; else b, a timestamp
- * builder, makes the new one. */
+/* The rows of a column as timestamps; what is none becomes null and raises *unfit. A timestamp column is shared; text is read as
+ * pen_parse_timestamp() does by b, a timestamp builder. */
 pen_status clean_times(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out, int64_t *unfit,
                        struct pen_error *err);
 

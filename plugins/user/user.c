@@ -8,7 +8,7 @@
 enum field { IND, FIRST_NAME, LAST_NAME, AGE, DATE_JOINED, FIELDS };
 enum column { OUT_IND, OUT_USER_NAME, OUT_AGE, OUT_DATE_JOINED, COLUMNS };
 
-static const char *const wanted[] = { "!i", "ind", "u", "first_name", "u", "last_name", "i", "age", "u", "date_joined", NULL };
+static const char *const wanted[] = { "!i", "ind", "u", "first_name", "u", "last_name", "i", "age", "tsu:UTC", "date_joined", NULL };
 static const char *const given[] = { "!i", "ind", "u", "user_name", "i", "age", "tsu:UTC", "date_joined", NULL };
 
 struct user {
