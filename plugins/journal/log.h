@@ -1,0 +1,146 @@
+/* log.h - one journal as this process sees it, shared by all the ends that are open on it here.
+ *
+ * The folder holds segment files (NUMBER.segment: blocks of records, each file of one partition, appended to by one lane at a time), the
+ * commit log (RECORDS-SEQUENCE.commits: a snapshot of the journal's state, then commits), `readers/NAME` (what registered readers have
+ * settled) and `lock`. One process writes; the others follow its commit log. state.c holds what the log adds up to, log.c its files and
+ * the registry, retention.c what may be removed. SPDX-License-Identifier: Apache-2.0 */
+#ifndef PENSTOCK_JOURNAL_LOG_H
+#define PENSTOCK_JOURNAL_LOG_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "format.h"
+
+/* The options of both ends; their contexts begin with it. */
+struct options {
+    const char *path, *reader;
+    int64_t segment_size, retention_bytes, retention_time, partitions;
+    int full, start;
+    bool fsync;
+};
+enum { FULL_WAIT, FULL_DROP };
+enum { START_EARLIEST, START_LATEST };
+
+#define NAME_SIZE 64
+#define PLANS_KEPT 64u
+
+struct segment {
+    struct jf_segment is;  /* what commits say of it */
+    uint64_t append;       /* where the next block goes */
+    unsigned pending;      /* pieces of it that are written and neither committed nor given up */
+    bool owned;            /* a writer appends to it */
+    bool full;
+    int64_t made;          /* pen_now */
+};
+
+struct position {
+    char *key;
+    struct pen_position at;
+};
+
+/* Somebody to wake when a commit has come. */
+struct waiter {
+    struct waiter *next;
+    int fd; /* an eventfd */
+};
+
+struct journal {
+    struct journal *next; /* in the registry */
+    unsigned refs;
+    dev_t dev;
+    ino_t ino;
+    char *path;
+    int dir, readers;     /* folders */
+    /* publishing: held through a commit, a trim, a roll, a look for what another process has written. Taken before `lock`. */
+    pthread_mutex_t publishing;
+    unsigned writers;     /* ends of this process that write; the lock file is held while > 0 */
+    int lock_fd;
+    bool broken;          /* a sync has failed: what is on the disk is known only after opening anew */
+    int log;              /* the newest log file */
+    char log_name[NAME_SIZE];
+    uint64_t log_at;      /* behind its last valid record */
+    uint64_t log_head;    /* size of its snapshot */
+    uint64_t sequence;    /* of its last record */
+    struct position *positions; /* in order of their keys */
+    size_t n_positions, cap_positions;
+    char *plans[PLANS_KEPT];
+    size_t next_plan;
+    int64_t trimmed_at;   /* pen_now of the last look at ages */
+    bool said_full;
+    /* lock: the rest */
+    pthread_mutex_t lock;
+    pthread_cond_t room;  /* a reader of this process has settled */
+    uint8_t id[JF_ID_SIZE];
+    char id_text[2 * JF_ID_SIZE + 1];
+    uint32_t partitions;
+    uint64_t end[JF_PARTITIONS], oldest[JF_PARTITIONS];
+    struct segment **segments; /* in order of their numbers */
+    size_t n_segments, cap_segments;
+    uint64_t next_segment;
+    bool writes, wrote;   /* this process writes; or has written */
+    struct waiter *waiters;
+};
+
+/* -- log.c -- */
+
+/* The journal at o->path, opened and its log read, or another reference to the one that this process has open. create: makes it where
+ * there is none; else PEN_SKIP. */
+pen_status journal_open(struct journal **out, const struct options *o, const struct pen_host *host, bool create, struct pen_error *err);
+void journal_close(struct journal **j);
+/* Makes this process the one that writes; cuts what a killed one left behind. journal_release() gives that up again. */
+pen_status journal_acquire(struct journal *j, const struct pen_host *host, struct pen_error *err);
+void journal_release(struct journal *j);
+/* Looks at what another process has committed; does nothing where this one writes. */
+pen_status journal_refresh(struct journal *j, const struct pen_host *host, bool sync, struct pen_error *err);
+/* Appends one record, durable when it returns, and applies it. publishing held. */
+pen_status journal_append(struct journal *j, jf_record_type type, const struct jf_out *body, bool sync, struct pen_error *err);
+/* Begins a new log file when the newest has grown. publishing held. */
+pen_status journal_roll(struct journal *j, struct pen_error *err);
+/* Reads one record at `at` of a log of `size` bytes: PEN_OK, or PEN_SKIP where there is no valid record of that number. *body is
+ * malloc'ed. */
+pen_status journal_read_record(int fd, uint64_t at, uint64_t size, uint64_t sequence, struct jf_record *r, uint8_t **body,
+                               struct pen_error *err);
+void journal_log_name(char out[NAME_SIZE], uint64_t records, uint64_t sequence);
+bool journal_parse_log_name(const char *name, uint64_t *records, uint64_t *sequence);
+void journal_segment_name(char out[NAME_SIZE], uint64_t number);
+/* Calls each name in a folder, in no order; each answers other than PEN_OK to stop. */
+pen_status journal_list(int dir, pen_status (*each)(void *arg, const char *name, struct pen_error *err), void *arg, struct pen_error *err);
+/* All records ever committed, all partitions together. */
+uint64_t journal_records(const struct journal *j);
+void journal_watch(struct journal *j, struct waiter *w);
+void journal_unwatch(struct journal *j, struct waiter *w);
+/* One partition's bounds, as readers may see them. */
+void journal_bounds(struct journal *j, uint32_t partition, uint64_t *oldest, uint64_t *end);
+
+/* -- state.c: publishing held, for what `lock` guards that too, unless said otherwise -- */
+
+pen_status state_apply(struct journal *j, const struct jf_record *r, const uint8_t *body, struct pen_error *err);
+void state_clear(struct journal *j);
+/* Everything, as the body of a snapshot. */
+void state_snapshot(const struct journal *j, struct jf_out *out);
+const struct pen_position *state_position(const struct journal *j, const char *key);
+bool state_knows_plan(const struct journal *j, const char *plan);
+/* lock held. */
+struct segment *state_segment(const struct journal *j, uint64_t number);
+pen_status state_add_segment(struct journal *j, struct segment **out, uint64_t number, uint32_t partition, struct pen_error *err);
+void state_remove_segment(struct journal *j, uint64_t number);
+
+/* -- retention.c -- */
+
+/* Puts reader `name` on the list; an existing one keeps its positions. *fd is its file. */
+pen_status reader_register(struct journal *j, const char *name, bool latest, int *fd, uint64_t settled[JF_PARTITIONS], struct pen_error *err);
+pen_status reader_store(struct journal *j, int fd, const uint64_t settled[JF_PARTITIONS], struct pen_error *err);
+/* Each registered reader; settled[] is the oldest held where its file cannot be understood. */
+pen_status reader_each(struct journal *j,
+                       pen_status (*each)(void *arg, const char *name, const uint64_t settled[JF_PARTITIONS], struct pen_error *err),
+                       void *arg, struct pen_error *err);
+/* PEN_SKIP where there is no such reader. */
+pen_status reader_forget(struct journal *j, const char *name, struct pen_error *err);
+/* Whether `more` bytes may be committed, or writers have to wait for readers. publishing held. */
+pen_status retention_room(struct journal *j, const struct options *o, const struct pen_host *host, uint64_t more, bool *room,
+                          struct pen_error *err);
+/* Removes what is too old or too much. publishing held. */
+pen_status retention_trim(struct journal *j, const struct options *o, const struct pen_host *host, struct pen_error *err);
+
+#endif
