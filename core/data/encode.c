@@ -7,106 +7,6 @@
 #include "data/calendar.h"
 #include "data/encode.h"
 #include "data/schema.h"
-#include "data/text.h"
-
-/* -- text that grows -------------------------------------------------------------------------------------------------------- */
-
-void pen_json_text_fini(struct pen_json_text *t)
-{
-    free(t->bytes);
-    memset(t, 0, sizeof *t);
-}
-
-/* Room for n more bytes, or NULL when out of memory. The caller adds to t->n what it wrote there. */
-static char *text_room(struct pen_json_text *t, size_t n, struct pen_error *err)
-{
-    size_t want = t->room + t->room / 2;
-    char *larger;
-    if (t->room - t->n >= n)
-        return t->bytes + t->n;
-    want = want < t->n + n ? t->n + n : want;
-    want = want < 256 ? 256 : want;
-    if (n > SIZE_MAX / 4 || !(larger = realloc(t->bytes, want))) {
-        pen_fail(err, PEN_FATAL, "out of memory");
-        return NULL;
-    }
-    t->bytes = larger;
-    t->room = want;
-    return t->bytes + t->n;
-}
-
-pen_status pen_json_text_add(struct pen_json_text *t, const void *bytes, size_t n, struct pen_error *err)
-{
-    char *to = text_room(t, n, err);
-    if (!to)
-        return PEN_FATAL;
-    if (n)
-        memcpy(to, bytes, n);
-    t->n += n;
-    return PEN_OK;
-}
-
-/* Bytes of the well-formed UTF-8 sequence at s, 0 where there is none. */
-static size_t sequence(const char *s, size_t n)
-{
-    for (size_t len = 1; len <= 4 && len <= n; len++)
-        if (pen_utf8_valid(s, len))
-            return len;
-    return 0;
-}
-
-/* One character as it stands in a JSON string, at most 6 bytes; returns how many bytes of text it stands for. */
-static size_t escape_one(char **to, const char *s, size_t n)
-{
-    static const char hex[] = "0123456789abcdef";
-    static const char shorts[256] = { ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't' };
-    unsigned char c = (unsigned char)*s;
-    size_t len = 1;
-    if (shorts[c]) {
-        *(*to)++ = '\\';
-        *(*to)++ = shorts[c];
-    } else if (c < 0x20) {
-        memcpy(*to, "\\u00", 4);
-        (*to)[4] = hex[c >> 4];
-        (*to)[5] = hex[c & 15];
-        *to += 6;
-    } else if (c < 0x80) {
-        *(*to)++ = *s;
-    } else if ((len = sequence(s, n))) {
-        memcpy(*to, s, len);
-        *to += len;
-    } else {
-        memcpy(*to, "\xEF\xBF\xBD", 3);
-        *to += 3;
-        len = 1;
-    }
-    return len;
-}
-
-pen_status pen_json_text_string(struct pen_json_text *t, const char *text, size_t n, struct pen_error *err)
-{
-    static const bool plain[256] = { [' '] = true, [0x21] = true, ['#' ... '['] = true, [']' ... 0x7F] = true };
-    size_t at = 0;
-    char *to = text_room(t, n + 2, err), *limit;
-    if (!to)
-        return PEN_FATAL;
-    *to++ = '"';
-    limit = t->bytes + t->room - 8;
-    while (at < n) {
-        if (to > limit) { /* escapes made it longer */
-            t->n = (size_t)(to - t->bytes);
-            if (!(to = text_room(t, n - at + 64, err)))
-                return PEN_FATAL;
-            limit = t->bytes + t->room - 8;
-        }
-        if (plain[(unsigned char)text[at]])
-            *to++ = text[at++];
-        else
-            at += escape_one(&to, text + at, n - at);
-    }
-    t->n = (size_t)(to - t->bytes);
-    return pen_json_text_add(t, "\"", 1, err);
-}
 
 /* -- scalars ---------------------------------------------------------------------------------------------------------------- */
 
@@ -132,19 +32,22 @@ static int shortest_digits(double v, char digits[20], int *exponent)
     }
 }
 
-static pen_status add_float(struct pen_json_text *t, double v, struct pen_error *err)
+static void add_float(struct pen_text *t, double v)
 {
     char digits[20] = "0", text[64];
     int n = 1, exponent = 0, at = 0;
-    if (!isfinite(v))
-        return pen_json_text_add(t, "null", 4, err);
+    if (!isfinite(v)) {
+        pen_text_put(t, "null");
+        return;
+    }
     if (signbit(v))
         text[at++] = '-';
     if (v != 0)
         n = shortest_digits(fabs(v), digits, &exponent);
     if (exponent < -5 || exponent > 16) {
-        at += snprintf(text + at, sizeof text - (size_t)at, "%c%s%se%d", digits[0], n > 1 ? "." : "", digits + 1, exponent);
-        return pen_json_text_add(t, text, (size_t)at, err);
+        pen_text_append(t, text, (size_t)at);
+        pen_text_format(t, "%c%s%se%d", digits[0], n > 1 ? "." : "", digits + 1, exponent);
+        return;
     }
     /* Places from the first digit, or from the one before the point, to the last digit, or the one behind the point. */
     for (int place = exponent > 0 ? exponent : 0; place > exponent - n || place >= -1; place--) {
@@ -153,10 +56,10 @@ static pen_status add_float(struct pen_json_text *t, double v, struct pen_error 
             text[at++] = '.';
         text[at++] = i >= 0 && i < n ? digits[i] : '0';
     }
-    return pen_json_text_add(t, text, (size_t)at, err);
+    pen_text_append(t, text, (size_t)at);
 }
 
-static pen_status add_decimal(struct pen_json_text *t, const uint8_t le[16], int scale, struct pen_error *err)
+static void add_decimal(struct pen_text *t, const uint8_t le[16], int scale)
 {
     unsigned __int128 v = 0;
     char text[48];
@@ -174,112 +77,98 @@ static pen_status add_decimal(struct pen_json_text *t, const uint8_t le[16], int
     }
     if (negative)
         text[--at] = '-';
-    return pen_json_text_add(t, text + at, sizeof text - at, err);
+    pen_text_append(t, text + at, sizeof text - at);
 }
 
-static pen_status add_timestamp(struct pen_json_text *t, int64_t micros, struct pen_error *err)
+static void add_date(struct pen_text *t, int64_t days)
 {
-    char text[PEN_TIME_TEXT + 24];
+    char text[PEN_TIME_TEXT];
+    pen_text_append(t, text, pen_date_text(text, days));
+}
+
+static void add_timestamp(struct pen_text *t, int64_t micros)
+{
     struct pen_civil c = pen_civil_from_micros(micros);
-    size_t n;
-    text[0] = '"';
-    n = 1 + pen_date_text(text + 1, pen_micros_to_days(micros));
-    n += (size_t)snprintf(text + n, sizeof text - n, "T%02d:%02d:%02d.%06dZ\"", c.hour % 24, c.minute % 60, c.second % 60, c.micro % 1000000);
-    return pen_json_text_add(t, text, n, err);
-}
-
-static pen_status add_date(struct pen_json_text *t, int32_t days, struct pen_error *err)
-{
-    char text[PEN_TIME_TEXT + 2];
-    size_t n;
-    text[0] = '"';
-    n = 1 + pen_date_text(text + 1, days);
-    text[n++] = '"';
-    return pen_json_text_add(t, text, n, err);
-}
-
-static pen_status add_binary(struct pen_json_text *t, const char *bytes, size_t n, struct pen_error *err)
-{
-    char *to = text_room(t, (n + 2) / 3 * 4 + 2, err);
-    if (!to)
-        return PEN_FATAL;
-    to[0] = '"';
-    t->n += 2 + pen_base64_encode(to + 1, bytes, n);
-    t->bytes[t->n - 1] = '"';
-    return PEN_OK;
+    pen_text_put(t, "\"");
+    add_date(t, pen_micros_to_days(micros));
+    pen_text_format(t, "T%02d:%02d:%02d", c.hour, c.minute, c.second);
+    if (c.micro)
+        pen_text_format(t, ".%06d", c.micro);
+    pen_text_put(t, "Z\"");
 }
 
 /* -- lists, structs, rows ------------------------------------------------------------------------------------------------------- */
 
-static pen_status add_list(struct pen_json_text *t, const struct ArrowSchema *field, const struct pen_column *c, int64_t row, struct pen_error *err)
+static void add_list(struct pen_text *t, const struct ArrowSchema *field, const struct pen_column *c, int64_t row)
 {
     const int32_t *o = c->offsets + c->offset + row;
-    pen_status st = pen_json_text_add(t, "[", 1, err);
-    for (int32_t i = o[0]; st >= 0 && i < o[1]; i++) {
-        if (i > o[0])
-            st = pen_json_text_add(t, ",", 1, err);
-        if (st >= 0)
-            st = pen_json_encode_value(t, field->children[0], c->array->children[0], i, err);
+    for (int32_t i = o[0]; i < o[1]; i++) {
+        pen_text_append(t, i == o[0] ? "[" : ",", 1);
+        pen_json_encode_value(t, field->children[0], c->array->children[0], i);
     }
-    return st < 0 ? st : pen_json_text_add(t, "]", 1, err);
+    pen_text_put(t, o[0] == o[1] ? "[]" : "]");
 }
 
 /* The fields of a struct at element `row` of its children. */
-static pen_status add_struct(struct pen_json_text *t, const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
-                             struct pen_error *err)
+static void add_struct(struct pen_text *t, const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row)
 {
-    pen_status st = pen_json_text_add(t, "{", 1, err);
-    for (int64_t i = 0; st >= 0 && i < array->n_children; i++) {
+    for (int64_t i = 0; i < array->n_children; i++) {
         const char *name = schema->children[i]->name;
-        if (i > 0)
-            st = pen_json_text_add(t, ",", 1, err);
-        if (st >= 0)
-            st = pen_json_text_string(t, name, strlen(name), err);
-        if (st >= 0)
-            st = pen_json_text_add(t, ":", 1, err);
-        if (st >= 0)
-            st = pen_json_encode_value(t, schema->children[i], array->children[i], row, err);
+        pen_text_append(t, i == 0 ? "{" : ",", 1);
+        pen_text_json_string(t, name, strlen(name));
+        pen_text_append(t, ":", 1);
+        pen_json_encode_value(t, schema->children[i], array->children[i], row);
     }
-    return st < 0 ? st : pen_json_text_add(t, "}", 1, err);
+    pen_text_put(t, array->n_children == 0 ? "{}" : "}");
 }
 
-pen_status pen_json_encode_value(struct pen_json_text *t, const struct ArrowSchema *field, const struct ArrowArray *column, int64_t row,
-                                 struct pen_error *err)
+void pen_json_encode_value(struct pen_text *t, const struct ArrowSchema *field, const struct ArrowArray *column, int64_t row)
 {
     struct pen_column c = pen_column_of(column);
+    pen_type type = pen_column_is_null(&c, row) ? PEN_TYPE_NONE : pen_schema_type(field);
     int precision = 0, scale = 0;
-    char number[24];
     const char *bytes;
     size_t n;
-    if (pen_column_is_null(&c, row))
-        return pen_json_text_add(t, "null", 4, err);
-    switch (pen_schema_type(field)) {
-    case PEN_TYPE_BOOL: return pen_column_bool(&c, row) ? pen_json_text_add(t, "true", 4, err) : pen_json_text_add(t, "false", 5, err);
-    case PEN_TYPE_INT32: n = (size_t)snprintf(number, sizeof number, "%d", pen_column_int32(&c, row)); break;
-    case PEN_TYPE_INT64: n = (size_t)snprintf(number, sizeof number, "%lld", (long long)pen_column_int64(&c, row)); break;
-    case PEN_TYPE_FLOAT64: return add_float(t, pen_column_float64(&c, row), err);
+    switch (type) {
+    case PEN_TYPE_BOOL: pen_text_put(t, pen_column_bool(&c, row) ? "true" : "false"); break;
+    case PEN_TYPE_INT32: pen_text_format(t, "%d", pen_column_int32(&c, row)); break;
+    case PEN_TYPE_INT64: pen_text_format(t, "%lld", (long long)pen_column_int64(&c, row)); break;
+    case PEN_TYPE_FLOAT64: add_float(t, pen_column_float64(&c, row)); break;
     case PEN_TYPE_DECIMAL128:
         pen_schema_decimal(field, &precision, &scale);
-        return add_decimal(t, (const uint8_t *)c.data + 16 * (c.offset + row), scale, err);
-    case PEN_TYPE_UTF8: bytes = pen_column_bytes(&c, row, &n); return pen_json_text_string(t, bytes, n, err);
-    case PEN_TYPE_BINARY: bytes = pen_column_bytes(&c, row, &n); return add_binary(t, bytes, n, err);
-    case PEN_TYPE_DATE32: return add_date(t, pen_column_int32(&c, row), err);
-    case PEN_TYPE_TIMESTAMP: return add_timestamp(t, pen_column_int64(&c, row), err);
-    case PEN_TYPE_LIST: return add_list(t, field, &c, row, err);
-    case PEN_TYPE_STRUCT: return add_struct(t, field, column, c.offset + row, err);
-    default: return pen_fail(err, PEN_FATAL, "column \"%s\": JSON has no form for Arrow format \"%s\"", field->name, field->format);
+        add_decimal(t, (const uint8_t *)c.data + 16 * (c.offset + row), scale);
+        break;
+    case PEN_TYPE_UTF8:
+        bytes = pen_column_bytes(&c, row, &n);
+        pen_text_json_string(t, bytes, n);
+        break;
+    case PEN_TYPE_BINARY:
+        bytes = pen_column_bytes(&c, row, &n);
+        pen_text_put(t, "\"");
+        pen_text_base64(t, bytes, n);
+        pen_text_put(t, "\"");
+        break;
+    case PEN_TYPE_DATE32:
+        pen_text_put(t, "\"");
+        add_date(t, pen_column_int32(&c, row));
+        pen_text_put(t, "\"");
+        break;
+    case PEN_TYPE_TIMESTAMP: add_timestamp(t, pen_column_int64(&c, row)); break;
+    case PEN_TYPE_LIST: add_list(t, field, &c, row); break;
+    case PEN_TYPE_STRUCT: add_struct(t, field, column, c.offset + row); break;
+    default: pen_text_put(t, "null"); break;
     }
-    return pen_json_text_add(t, number, n, err);
 }
 
-pen_status pen_json_encode_row(struct pen_json_text *t, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row,
+pen_status pen_json_encode_row(struct pen_text *t, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row,
                                struct pen_error *err)
 {
     size_t before = t->n;
-    pen_status st = add_struct(t, schema, batch, batch->offset + row, err);
-    if (st < 0)
-        t->n = before;
-    return st;
+    add_struct(t, schema, batch, batch->offset + row);
+    if (!pen_text_failed(t))
+        return PEN_OK;
+    t->n = before;
+    return pen_fail(err, PEN_FATAL, "out of memory");
 }
 
 /* -- batches ---------------------------------------------------------------------------------------------------------------- */
@@ -287,7 +176,7 @@ pen_status pen_json_encode_row(struct pen_json_text *t, const struct ArrowSchema
 struct pen_json_encoder {
     struct ArrowSchema schema;
     struct pen_builder *raw;
-    struct pen_json_text text;
+    struct pen_text text;
 };
 
 pen_status pen_json_encoder_new(struct pen_json_encoder **out, const struct ArrowSchema *schema, struct pen_error *err)
@@ -316,7 +205,7 @@ void pen_json_encoder_free(struct pen_json_encoder **e)
         return;
     pen_schema_release(&(*e)->schema);
     pen_builder_free(&(*e)->raw);
-    pen_json_text_fini(&(*e)->text);
+    pen_text_fini(&(*e)->text);
     free(*e);
     *e = NULL;
 }
@@ -327,7 +216,7 @@ pen_status pen_json_encoder_batch(struct pen_json_encoder *e, const struct Arrow
     memset(out, 0, sizeof *out);
     for (int64_t row = 0; row < in->length; row++) {
         pen_status st;
-        e->text.n = 0;
+        pen_text_clear(&e->text);
         if ((st = pen_json_encode_row(&e->text, &e->schema, in, row, err)) < 0)
             return st;
         for (size_t i = 0; i < 6; i++)

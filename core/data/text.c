@@ -112,8 +112,6 @@ bool pen_utf8_valid(const char *s, size_t n)
 
 /* -- base64 ----------------------------------------------------------------------------------------------------------------- */
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 static int base64_value(char c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -149,18 +147,4 @@ bool pen_base64_decode(uint8_t *out, size_t *out_n, const char *text, size_t n)
     }
     *out_n = at;
     return true;
-}
-
-size_t pen_base64_encode(char *out, const void *bytes, size_t n)
-{
-    const uint8_t *p = bytes;
-    size_t at = 0;
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t bits = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0u);
-        out[at++] = base64_digits[bits >> 18];
-        out[at++] = base64_digits[bits >> 12 & 63];
-        out[at++] = i + 1 < n ? base64_digits[bits >> 6 & 63] : '=';
-        out[at++] = i + 2 < n ? base64_digits[bits & 63] : '=';
-    }
-    return at;
 }

@@ -13,7 +13,5 @@ const char *pen_json_escape(const char *p, const char *end, char **out);
 bool pen_utf8_valid(const char *s, size_t n);
 /* Decodes base64 (RFC 4648, section 4, with padding) in place or elsewhere; false where it is none. out has room for n / 4 * 3. */
 bool pen_base64_decode(uint8_t *out, size_t *out_n, const char *text, size_t n);
-/* Encodes to out, which has room for (n + 2) / 3 * 4; returns that. */
-size_t pen_base64_encode(char *out, const void *bytes, size_t n);
 
 #endif

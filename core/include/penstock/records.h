@@ -66,27 +66,6 @@ bool pen_json_number_to_int64(const char *text, size_t n, int64_t *out, bool *ex
 /* A JSON number's text as a double; false when it is beyond a double's range. Locale plays no part. */
 bool pen_json_number_to_float64(const char *text, size_t n, double *out);
 
-/* -- JSON out of columns ------------------------------------------------------------------------------------------------------ */
-
-/* Text that grows. Starts as { 0 }; set n to 0 to use it again; bytes is not ended by a NUL. */
-struct pen_json_text {
-    char *bytes;
-    size_t n, room;
-};
-void pen_json_text_fini(struct pen_json_text *t);
-pen_status pen_json_text_add(struct pen_json_text *t, const void *bytes, size_t n, struct pen_error *err);
-/* Adds n bytes of text as a JSON string with its quotes; what is no UTF-8 in it becomes U+FFFD. */
-pen_status pen_json_text_string(struct pen_json_text *t, const char *text, size_t n, struct pen_error *err);
-/* Adds one row of a batch as a JSON object (RFC 8259) on one line, without a newline: every column under its name, null where it is null.
- * binary: base64; timestamp: "2021-01-05T12:34:56.000000Z"; date32: "2021-01-05"; decimal128: the exact number; float64: the shortest text
- * that is read as the same double, null where it is no number; a list: an array; a struct: an object. On failure (out of memory) what
- * was added of the row is taken back. */
-pen_status pen_json_encode_row(struct pen_json_text *t, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row,
-                               struct pen_error *err);
-/* Adds one value: row `row` of a column, of any type. */
-pen_status pen_json_encode_value(struct pen_json_text *t, const struct ArrowSchema *field, const struct ArrowArray *column, int64_t row,
-                                 struct pen_error *err);
-
 /* -- times ------------------------------------------------------------------------------------------------------------------ */
 
 /* `2021-01-05T12:34:56[.f…][Z|±hh:mm]`, the same with a space for the T, and `01/05/2021, 12:34:56` (month first), all of text, as
@@ -119,10 +98,14 @@ void pen_text_base64(struct pen_text *t, const void *bytes, size_t n);
 void pen_text_clear(struct pen_text *t);
 void pen_text_fini(struct pen_text *t);
 
-/* Appends row `row` of a batch as one JSON object, without a newline: binary as base64, timestamps as 2021-01-05T12:34:56[.f…]Z, dates as
- * 2021-01-05, decimals exactly, doubles with the fewest digits that read back the same (no JSON number: null), nulls as null. */
+/* Appends row `row` of a batch as one JSON object (RFC 8259) on one line, without a newline: every column under its name, null where it is
+ * null. binary: base64; timestamp: "2021-01-05T12:34:56Z", with ".ffffff" where there is a fraction; date32: "2021-01-05"; decimal128: the
+ * exact number; float64: the fewest digits that read back the same, null where it is no number; a list: an array; a struct: an object.
+ * PEN_FATAL where t has failed; what was added of the row is then taken back. */
 pen_status pen_json_encode_row(struct pen_text *t, const struct ArrowSchema *schema, const struct ArrowArray *batch, int64_t row,
                                struct pen_error *err);
+/* Appends one value of a column, of any type; memory that ran out is for pen_text_failed() to tell. */
+void pen_json_encode_value(struct pen_text *t, const struct ArrowSchema *field, const struct ArrowArray *column, int64_t row);
 
 #ifdef __cplusplus
 }
