@@ -6,6 +6,8 @@
 
 #include <penstock/records.h>
 
+#include "ops/text.h"
+
 static bool reserve(struct pen_text *t, size_t more)
 {
     size_t cap = t->cap ? t->cap : 256;
@@ -56,23 +58,11 @@ void pen_text_format(struct pen_text *t, const char *fmt, ...)
     t->n += (size_t)n;
 }
 
-/* Length of the well-formed UTF-8 sequence of more than one byte at s (Unicode, table 3-7), 0 where there is none. */
-static size_t sequence(const unsigned char *s, size_t n)
-{
-    if (s[0] >= 0xC2 && s[0] <= 0xDF && n >= 2 && (s[1] & 0xC0) == 0x80)
-        return 2;
-    if ((s[0] & 0xF0) == 0xE0 && n >= 3 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80)
-        return (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ? 0 : 3;
-    if (s[0] >= 0xF0 && s[0] <= 0xF4 && n >= 4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 && (s[3] & 0xC0) == 0x80)
-        return (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F) ? 0 : 4;
-    return 0;
-}
-
-static void escape_byte(struct pen_text *t, unsigned char c)
+static void escape(struct pen_text *t, unsigned c)
 {
     static const char shorts[] = "\bb\tt\nn\ff\rr\"\"\\\\";
     for (size_t i = 0; shorts[i]; i += 2)
-        if ((unsigned char)shorts[i] == c) {
+        if ((unsigned)shorts[i] == c) {
             pen_text_append(t, (const char[]){ '\\', shorts[i + 1] }, 2);
             return;
         }
@@ -85,17 +75,19 @@ void pen_text_json_string(struct pen_text *t, const void *bytes, size_t n)
     size_t from = 0, i = 0;
     pen_text_append(t, "\"", 1);
     while (i < n) {
-        size_t len = s[i] >= 0x80 ? sequence(s + i, n - i) : 1;
-        if (s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7F && len) {
+        size_t len = pen_utf8_length((const char *)s + i, n - i);
+        bool c1 = len == 2 && s[i] == 0xC2 && s[i + 1] < 0xA0; /* terminals act on these too */
+        if (len && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7F && !c1) {
             i += len;
             continue;
         }
         pen_text_append(t, s + from, i - from);
-        if (s[i] >= 0x80)
-            pen_text_put(t, "\xEF\xBF\xBD");
+        if (len)
+            escape(t, c1 ? s[i + 1] : s[i]);
         else
-            escape_byte(t, s[i]);
-        from = ++i;
+            pen_text_put(t, "\xEF\xBF\xBD");
+        i += len ? len : 1;
+        from = i;
     }
     pen_text_append(t, s + from, n - from);
     pen_text_append(t, "\"", 1);

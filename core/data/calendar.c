@@ -1,5 +1,6 @@
 /* calendar.c - see calendar.h. The day count works in eras of 400 years that begin on 1 March, so that the leap day comes last.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "data/calendar.h"
@@ -63,32 +64,27 @@ int pen_month_days(int64_t year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
-/* v in at least `width` digits; answers where the text goes on. */
-static char *digits(char *at, uint64_t v, int width)
+static char *two_digits(char *at, int v)
 {
-    char rev[20];
-    int n = 0;
-    do
-        rev[n++] = (char)('0' + v % 10);
-    while (v /= 10);
-    for (; width > n; width--)
-        *at++ = '0';
-    while (n > 0)
-        *at++ = rev[--n];
-    return at;
+    at[0] = (char)('0' + v / 10);
+    at[1] = (char)('0' + v % 10);
+    return at + 2;
+}
+
+static char *year_text(char *at, int64_t year)
+{
+    if (year >= 0 && year <= 9999)
+        return two_digits(two_digits(at, (int)year / 100), (int)year % 100);
+    return at + snprintf(at, 24, year < 0 ? "%05lld" : "+%lld", (long long)year);
 }
 
 static char *date_text(char *at, const struct pen_civil *c)
 {
-    if (c->year < 0)
-        *at++ = '-';
-    else if (c->year > 9999)
-        *at++ = '+';
-    at = digits(at, (uint64_t)(c->year < 0 ? -c->year : c->year), 4);
+    at = year_text(at, c->year);
     *at++ = '-';
-    at = digits(at, (uint64_t)c->month, 2);
+    at = two_digits(at, c->month);
     *at++ = '-';
-    return digits(at, (uint64_t)c->day, 2);
+    return two_digits(at, c->day);
 }
 
 size_t pen_date_text(char *buf, int64_t days)
@@ -104,14 +100,14 @@ size_t pen_timestamp_text(char *buf, int64_t micros)
     struct pen_civil c = pen_civil_from_micros(micros);
     char *at = date_text(buf, &c);
     *at++ = ' ';
-    at = digits(at, (uint64_t)c.hour, 2);
+    at = two_digits(at, c.hour);
     *at++ = ':';
-    at = digits(at, (uint64_t)c.minute, 2);
+    at = two_digits(at, c.minute);
     *at++ = ':';
-    at = digits(at, (uint64_t)c.second, 2);
+    at = two_digits(at, c.second);
     if (c.micro) {
         *at++ = '.';
-        at = digits(at, (uint64_t)c.micro, 6);
+        at = two_digits(two_digits(two_digits(at, c.micro / 10000), c.micro / 100 % 100), c.micro % 100);
         while (at[-1] == '0')
             at--;
     }

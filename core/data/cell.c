@@ -5,80 +5,15 @@
 #include <string.h>
 
 #include "data/cell.h"
-#include "ops/text.h"
 
-void pen_growing_add(struct pen_growing *g, const void *bytes, size_t n)
-{
-    if (g->failed || n == 0)
-        return;
-    if (g->room - g->n < n) {
-        size_t room = g->room ? g->room : 256;
-        char *grown;
-        while (room - g->n < n && room <= SIZE_MAX / 2)
-            room *= 2;
-        grown = room - g->n < n ? NULL : realloc(g->bytes, room);
-        if (!grown) {
-            g->failed = true;
-            return;
-        }
-        g->bytes = grown;
-        g->room = room;
-    }
-    memcpy(g->bytes + g->n, bytes, n);
-    g->n += n;
-}
-
-void pen_growing_char(struct pen_growing *g, char c)
-{
-    pen_growing_add(g, &c, 1);
-}
-
-void pen_growing_text(struct pen_growing *g, const char *text)
-{
-    pen_growing_add(g, text, strlen(text));
-}
-
-void pen_growing_free(struct pen_growing *g)
-{
-    free(g->bytes);
-    *g = (struct pen_growing){ 0 };
-}
-
-void pen_growing_hex(struct pen_growing *g, const void *bytes, size_t n)
+void pen_text_hex(struct pen_text *g, const void *bytes, size_t n)
 {
     static const char digit[] = "0123456789abcdef";
     for (size_t i = 0; i < n; i++) {
         unsigned char c = ((const unsigned char *)bytes)[i];
-        pen_growing_char(g, digit[c >> 4]);
-        pen_growing_char(g, digit[c & 15]);
+        pen_text_char(g, digit[c >> 4]);
+        pen_text_char(g, digit[c & 15]);
     }
-}
-
-void pen_growing_json_string(struct pen_growing *g, const char *text, size_t n)
-{
-    size_t done = 0;
-    pen_growing_char(g, '"');
-    for (size_t i = 0; i < n;) {
-        unsigned char c = (unsigned char)text[i];
-        size_t len = c < 0x80 ? 1 : pen_utf8_length(text + i, n - i);
-        char esc[8];
-        if (len > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
-            i += len;
-            continue;
-        }
-        pen_growing_add(g, text + done, i - done);
-        if (len == 0)
-            pen_growing_text(g, "\xEF\xBF\xBD");
-        else if (c == '"' || c == '\\')
-            pen_growing_add(g, (char[]){ '\\', (char)c }, 2);
-        else if (c == '\n' || c == '\t' || c == '\r')
-            pen_growing_add(g, (char[]){ '\\', c == '\n' ? 'n' : c == '\t' ? 't' : 'r' }, 2);
-        else
-            pen_growing_add(g, esc, (size_t)snprintf(esc, sizeof esc, "\\u%04x", c));
-        done = ++i;
-    }
-    pen_growing_add(g, text + done, n - done);
-    pen_growing_char(g, '"');
 }
 
 size_t pen_real_text(char *buf, double v)
@@ -147,37 +82,37 @@ static void read_decimal(struct pen_cell *cell, const uint8_t le[16], int scale)
     cell->r = strtod(text, NULL);
 }
 
-static void json_value(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row);
+static void json_value(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row);
 
-static void json_list(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
+static void json_list(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
 {
     struct pen_column c = pen_column_of(array);
     const int32_t *o = c.offsets + c.offset + row;
-    pen_growing_char(g, '[');
+    pen_text_char(g, '[');
     for (int32_t i = o[0]; i < o[1]; i++) {
         if (i > o[0])
-            pen_growing_char(g, ',');
+            pen_text_char(g, ',');
         json_value(g, field->children[0], array->children[0], i);
     }
-    pen_growing_char(g, ']');
+    pen_text_char(g, ']');
 }
 
-static void json_struct(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
+static void json_struct(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
 {
-    pen_growing_char(g, '{');
+    pen_text_char(g, '{');
     for (int64_t i = 0; i < field->n_children; i++) {
         const char *name = field->children[i]->name ? field->children[i]->name : "";
         if (i > 0)
-            pen_growing_char(g, ',');
-        pen_growing_json_string(g, name, strlen(name));
-        pen_growing_char(g, ':');
+            pen_text_char(g, ',');
+        pen_text_json_string(g, name, strlen(name));
+        pen_text_char(g, ':');
         json_value(g, field->children[i], array->children[i], array->offset + row);
     }
-    pen_growing_char(g, '}');
+    pen_text_char(g, '}');
 }
 
 /* Recursion is bounded by the schema's own depth. */
-static void json_value(struct pen_growing *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
+static void json_value(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
 {
     struct pen_cells cells;
     struct pen_cell cell;
@@ -188,43 +123,43 @@ static void json_value(struct pen_growing *g, const struct ArrowSchema *field, c
         return;
     }
     (void)pen_cell_read(&cell, &cells, row, g, NULL);
-    pen_growing_json_cell(g, &cell);
+    pen_text_json_cell(g, &cell);
 }
 
-void pen_growing_json_cell(struct pen_growing *g, const struct pen_cell *cell)
+void pen_text_json_cell(struct pen_text *g, const struct pen_cell *cell)
 {
     char buf[32];
     switch (cell->kind) {
     case PEN_CELL_NULL:
-        pen_growing_text(g, "null");
+        pen_text_put(g, "null");
         break;
     case PEN_CELL_BOOL:
-        pen_growing_text(g, cell->i ? "true" : "false");
+        pen_text_put(g, cell->i ? "true" : "false");
         break;
     case PEN_CELL_INT:
-        pen_growing_add(g, buf, (size_t)snprintf(buf, sizeof buf, "%lld", (long long)cell->i));
+        pen_text_append(g, buf, (size_t)snprintf(buf, sizeof buf, "%lld", (long long)cell->i));
         break;
     case PEN_CELL_REAL:
         if (isfinite(cell->r))
-            pen_growing_add(g, buf, pen_real_text(buf, cell->r));
+            pen_text_append(g, buf, pen_real_text(buf, cell->r));
         else
-            pen_growing_text(g, "null");
+            pen_text_put(g, "null");
         break;
     case PEN_CELL_TEXT:
-        pen_growing_json_string(g, cell->text, cell->n);
+        pen_text_json_string(g, cell->text, cell->n);
         break;
     case PEN_CELL_BLOB:
-        pen_growing_char(g, '"');
-        pen_growing_hex(g, cell->text, cell->n);
-        pen_growing_char(g, '"');
+        pen_text_char(g, '"');
+        pen_text_hex(g, cell->text, cell->n);
+        pen_text_char(g, '"');
         break;
     case PEN_CELL_JSON:
-        pen_growing_add(g, cell->text, cell->n);
+        pen_text_append(g, cell->text, cell->n);
         break;
     }
 }
 
-pen_status pen_cell_read(struct pen_cell *cell, const struct pen_cells *cells, int64_t row, struct pen_growing *scratch,
+pen_status pen_cell_read(struct pen_cell *cell, const struct pen_cells *cells, int64_t row, struct pen_text *scratch,
                          struct pen_error *err)
 {
     const struct pen_column *c = &cells->column;

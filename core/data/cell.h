@@ -8,6 +8,7 @@
 #define PENSTOCK_DATA_CELL_H
 
 #include <penstock/batch.h>
+#include <penstock/records.h>
 
 #include "data/calendar.h"
 
@@ -30,17 +31,6 @@ struct pen_cell {
     char small[PEN_TIME_TEXT];
 };
 
-/* Text that grows; failed once, it takes nothing more. */
-struct pen_growing {
-    char *bytes;
-    size_t n, room;
-    bool failed;
-};
-void pen_growing_add(struct pen_growing *g, const void *bytes, size_t n);
-void pen_growing_char(struct pen_growing *g, char c);
-void pen_growing_text(struct pen_growing *g, const char *text);
-void pen_growing_free(struct pen_growing *g);
-
 /* A column of a batch, with what reading its cells needs. */
 struct pen_cells {
     const struct ArrowSchema *field;
@@ -56,17 +46,19 @@ static inline void pen_cells_point(struct pen_cells *cells, const struct ArrowAr
     cells->column = pen_column_of(column);
 }
 /* Reads row `row` of the column; scratch holds the text of lists and structs. PEN_FATAL: out of memory. */
-pen_status pen_cell_read(struct pen_cell *cell, const struct pen_cells *cells, int64_t row, struct pen_growing *scratch,
+pen_status pen_cell_read(struct pen_cell *cell, const struct pen_cells *cells, int64_t row, struct pen_text *scratch,
                          struct pen_error *err);
 
 /* The shortest text that reads back as v, with a point or an exponent: "0.1", "5.0", "1e+300"; "Infinity", "-Infinity", "NaN".
  * buf holds 32 bytes. */
 size_t pen_real_text(char *buf, double v);
-/* Text as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
-void pen_growing_json_string(struct pen_growing *g, const char *text, size_t n);
+static inline void pen_text_char(struct pen_text *g, char c)
+{
+    pen_text_append(g, &c, 1);
+}
 /* The value as JSON: bytes as a string of hexadecimal digits, what is no number as null. */
-void pen_growing_json_cell(struct pen_growing *g, const struct pen_cell *cell);
+void pen_text_json_cell(struct pen_text *g, const struct pen_cell *cell);
 /* Lower-case hexadecimal digits, as a JSON string or a table shows bytes. */
-void pen_growing_hex(struct pen_growing *g, const void *bytes, size_t n);
+void pen_text_hex(struct pen_text *g, const void *bytes, size_t n);
 
 #endif

@@ -55,62 +55,62 @@ struct moment {
     int64_t day; /* since 1970 */
 };
 
-static void add_number(struct pen_growing *out, int64_t v, size_t width)
+static void add_number(struct pen_text *out, int64_t v, size_t width)
 {
     char buf[32];
-    pen_growing_add(out, buf, (size_t)snprintf(buf, sizeof buf, "%0*lld", (int)(width < 20 ? width : 20), (long long)v));
+    pen_text_append(out, buf, (size_t)snprintf(buf, sizeof buf, "%0*lld", (int)(width < 20 ? width : 20), (long long)v));
 }
 
-static bool format_name(struct pen_growing *out, const char *name, size_t count)
+static bool format_name(struct pen_text *out, const char *name, size_t count)
 {
-    pen_growing_add(out, name, count < 4 ? 3 : strlen(name));
+    pen_text_append(out, name, count < 4 ? 3 : strlen(name));
     return count <= 4;
 }
 
-static bool format_quarter(struct pen_growing *out, int quarter, size_t count)
+static bool format_quarter(struct pen_text *out, int quarter, size_t count)
 {
     static const char *const ordinal[] = { "1st", "2nd", "3rd", "4th" };
     if (count == 3)
-        pen_growing_char(out, 'Q');
+        pen_text_char(out, 'Q');
     if (count < 4) {
         add_number(out, quarter, count == 2 ? 2 : 1);
         return true;
     }
-    pen_growing_text(out, ordinal[quarter - 1]);
-    pen_growing_text(out, " quarter");
+    pen_text_put(out, ordinal[quarter - 1]);
+    pen_text_put(out, " quarter");
     return count == 4;
 }
 
-static bool format_zone(struct pen_growing *out, char letter, size_t count)
+static bool format_zone(struct pen_text *out, char letter, size_t count)
 {
     static const char *const offset[] = { "+00", "+0000", "+00:00", "+0000", "+00:00" };
     if (letter == 'x' && count <= 5)
-        pen_growing_text(out, offset[count - 1]);
+        pen_text_put(out, offset[count - 1]);
     else if (letter == 'Z' && count <= 3)
-        pen_growing_text(out, "+0000");
+        pen_text_put(out, "+0000");
     else if (letter == 'O' || letter == 'Z')
-        pen_growing_text(out, letter == 'Z' && count == 5 ? "Z" : "GMT");
+        pen_text_put(out, letter == 'Z' && count == 5 ? "Z" : "GMT");
     else
-        pen_growing_text(out, letter == 'X' ? "Z" : letter == 'z' && count == 4 ? "Coordinated Universal Time" : "UTC");
+        pen_text_put(out, letter == 'X' ? "Z" : letter == 'z' && count == 4 ? "Coordinated Universal Time" : "UTC");
     return count <= 5;
 }
 
-static bool format_fraction(struct pen_growing *out, int micro, size_t count)
+static bool format_fraction(struct pen_text *out, int micro, size_t count)
 {
     char buf[16];
     snprintf(buf, sizeof buf, "%06d000", micro);
-    pen_growing_add(out, buf, count < 9 ? count : 9);
+    pen_text_append(out, buf, count < 9 ? count : 9);
     return count <= 9;
 }
 
 /* A number in `count` digits, at most two. */
-static bool format_two(struct pen_growing *out, int v, size_t count)
+static bool format_two(struct pen_text *out, int v, size_t count)
 {
     add_number(out, v, count);
     return count <= 2;
 }
 
-static bool format_piece(struct pen_growing *out, const struct piece *p, const struct moment *t)
+static bool format_piece(struct pen_text *out, const struct piece *p, const struct moment *t)
 {
     const struct pen_civil *c = &t->c;
     switch (p->letter) {
@@ -143,7 +143,7 @@ static bool format_piece(struct pen_growing *out, const struct piece *p, const s
     case 's':
         return format_two(out, c->second, p->count);
     case 'a':
-        pen_growing_text(out, c->hour < 12 ? "AM" : "PM");
+        pen_text_put(out, c->hour < 12 ? "AM" : "PM");
         return p->count == 1;
     case 'S':
         return format_fraction(out, c->micro, p->count);
@@ -157,14 +157,14 @@ static pen_status unknown(const struct piece *p, struct pen_error *err)
     return pen_fail(err, PEN_BADCONF, "the datetime pattern holds %zu times the letter %c, which has no meaning here", p->count, p->letter);
 }
 
-pen_status pen_pattern_format(struct pen_growing *out, const char *pattern, size_t n, int64_t micros, struct pen_error *err)
+pen_status pen_pattern_format(struct pen_text *out, const char *pattern, size_t n, int64_t micros, struct pen_error *err)
 {
     struct pattern p = { pattern, pattern + n, false };
     struct moment t = { pen_civil_from_micros(micros), pen_micros_to_days(micros) };
     struct piece piece;
     while (next_piece(&p, &piece)) {
         if (!piece.letter)
-            pen_growing_char(out, piece.literal);
+            pen_text_char(out, piece.literal);
         else if (!format_piece(out, &piece, &t))
             return unknown(&piece, err);
     }

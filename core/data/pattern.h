@@ -8,7 +8,7 @@
 #include "data/cell.h"
 
 /* Adds the text of a time. PEN_BADCONF: the pattern has a letter or a count that is not known. */
-pen_status pen_pattern_format(struct pen_growing *out, const char *pattern, size_t n, int64_t micros, struct pen_error *err);
+pen_status pen_pattern_format(struct pen_text *out, const char *pattern, size_t n, int64_t micros, struct pen_error *err);
 /* Reads the whole of text. PEN_SKIP: it does not have this form, or the day does not exist. A letter alone takes any number of digits, several
  * take exactly as many (yyyy: four or more). */
 pen_status pen_pattern_parse(const char *pattern, size_t n, const char *text, size_t text_n, int64_t *micros, struct pen_error *err);

@@ -151,7 +151,7 @@ static void function_unix_timestamp(sqlite3_context *ctx, int argc, sqlite3_valu
 
 static void result_formatted(sqlite3_context *ctx, int64_t micros, sqlite3_value *pattern)
 {
-    struct pen_growing g = { 0 };
+    struct pen_text g = { 0 };
     struct pen_error err = { 0 };
     const char *text = (const char *)sqlite3_value_text(pattern);
     if (sqlite3_value_type(pattern) == SQLITE_NULL)
@@ -164,7 +164,7 @@ static void result_formatted(sqlite3_context *ctx, int64_t micros, sqlite3_value
         sqlite3_result_error_nomem(ctx);
     else
         sqlite3_result_text64(ctx, g.n ? g.bytes : "", g.n, SQLITE_TRANSIENT, SQLITE_UTF8);
-    pen_growing_free(&g);
+    pen_text_fini(&g);
 }
 
 static void function_date_format(sqlite3_context *ctx, int argc, sqlite3_value **argv)

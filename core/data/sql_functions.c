@@ -82,28 +82,28 @@ static void function_extreme(sqlite3_context *ctx, int argc, sqlite3_value **arg
         sqlite3_result_value(ctx, argv[best]);
 }
 
-static void result_growing(sqlite3_context *ctx, struct pen_growing *g)
+static void result_growing(sqlite3_context *ctx, struct pen_text *g)
 {
     if (g->failed)
         sqlite3_result_error_nomem(ctx);
     else
         sqlite3_result_text64(ctx, g->n ? g->bytes : "", g->n, SQLITE_TRANSIENT, SQLITE_UTF8);
-    pen_growing_free(g);
+    pen_text_fini(g);
 }
 
-static void add_value(struct pen_growing *g, sqlite3_value *v)
+static void add_value(struct pen_text *g, sqlite3_value *v)
 {
     const void *text = sqlite3_value_text(v);
     if (!text)
         g->failed = true;
     else
-        pen_growing_add(g, text, (size_t)sqlite3_value_bytes(v));
+        pen_text_append(g, text, (size_t)sqlite3_value_bytes(v));
 }
 
 /* Null where any argument is. */
 static void function_concat(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    struct pen_growing g = { 0 };
+    struct pen_text g = { 0 };
     for (int i = 0; i < argc; i++)
         if (sqlite3_value_type(argv[i]) == SQLITE_NULL)
             return;
@@ -115,7 +115,7 @@ static void function_concat(sqlite3_context *ctx, int argc, sqlite3_value **argv
 /* Null only where the separator is; other nulls are left out, with their separators. */
 static void function_concat_ws(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    struct pen_growing g = { 0 };
+    struct pen_text g = { 0 };
     bool any = false;
     if (argc < 1) {
         sqlite3_result_error(ctx, "concat_ws takes a separator and values", -1);

@@ -172,7 +172,7 @@ static bool is_whole(pen_type type)
 static pen_status hash_column(struct pen_sql_index *index, uint8_t *null, const struct pen_sql_table *t, const struct pen_sql_access *a,
                               size_t key, struct pen_error *err)
 {
-    struct pen_growing scratch = { 0 };
+    struct pen_text scratch = { 0 };
     struct pen_cells cells;
     size_t row = 0;
     pen_status st = PEN_OK;
@@ -188,7 +188,7 @@ static pen_status hash_column(struct pen_sql_index *index, uint8_t *null, const 
             index->hash[row] = key == 0 ? h : join_hashes(index->hash[row], h);
         }
     }
-    pen_growing_free(&scratch);
+    pen_text_fini(&scratch);
     return st;
 }
 

@@ -37,7 +37,7 @@ struct table_cursor {
     struct pen_cells *cells; /* one for each column of access … */
     const struct ArrowArray **pointed; /* … and the batch that it looks at */
     int *place;              /* of a schema's column in access, -1: not read */
-    struct pen_growing scratch;
+    struct pen_text scratch;
 };
 
 /* -- plans ------------------------------------------------------------------------------------------------------------------- */
@@ -278,7 +278,7 @@ static int table_close(sqlite3_vtab_cursor *cur)
     struct table_cursor *c = (struct table_cursor *)cur;
     cursor_stop(c);
     cursor_forget_access(c);
-    pen_growing_free(&c->scratch);
+    pen_text_fini(&c->scratch);
     free(c);
     return SQLITE_OK;
 }
