@@ -1,0 +1,12 @@
+-- 8. The same for each age group and joining year. Groups: 18-24, 25-35, 36-50, 50+ (51 and above); ages that are unknown or below
+--    18 are left out. The median is percentile_approx(x, 0.5), an element of the data.
+WITH aged AS (
+    SELECT ind, date_joined,
+           CASE WHEN age <= 24 THEN '18-24' WHEN age <= 35 THEN '25-35' WHEN age <= 50 THEN '36-50' ELSE '50+' END AS age_group
+    FROM user
+    WHERE age >= 18 AND date_joined >= '2015-01-01' AND date_joined < '2021-01-01'
+)
+SELECT age_group, year(date_joined) AS post_year, percentile_approx(follower_count, 0.5) AS median_follower_count
+FROM pin JOIN aged USING (ind)
+GROUP BY age_group, post_year
+ORDER BY age_group, post_year;
