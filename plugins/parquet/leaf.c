@@ -95,6 +95,13 @@ static pen_status add_leaf(struct walk *w, const struct ArrowSchema *field, stru
     return leaf_type(leaf, err);
 }
 
+/* A map is a list of structs whose repeated group is the struct itself. */
+static bool is_map(const struct ArrowSchema *field)
+{
+    return (field->flags & PEN_FIELD_MAP) && pen_schema_type(field) == PEN_TYPE_LIST && pen_schema_type(field->children[0]) == PEN_TYPE_STRUCT &&
+           field->children[0]->n_children == 2 && !(field->children[0]->flags & ARROW_FLAG_NULLABLE);
+}
+
 static pen_status walk_field(struct walk *w, const struct ArrowSchema *field, const char *name, struct pen_error *err)
 {
     struct walk before = *w;
@@ -107,15 +114,16 @@ static pen_status walk_field(struct walk *w, const struct ArrowSchema *field, co
     node->nullable = field->flags & ARROW_FLAG_NULLABLE;
     node->child = 0;
     w->def += node->nullable;
-    w->path[w->n_path++] = name ? name : field->name;
+    if (!name || name[0])
+        w->path[w->n_path++] = name ? name : field->name;
     if (!name)
         w->names[w->n_names++] = field->name;
     if (type == PEN_TYPE_LIST) {
         node->kind = PEN_NODE_LIST;
         w->def++;
         w->rep++;
-        w->path[w->n_path++] = "list";
-        st = walk_field(w, field->children[0], "element", err);
+        w->path[w->n_path++] = is_map(field) ? "key_value" : "list";
+        st = walk_field(w, field->children[0], is_map(field) ? "" : "element", err);
     } else if (type == PEN_TYPE_STRUCT) {
         node->kind = PEN_NODE_STRUCT;
         if (field->n_children == 0)
@@ -168,7 +176,7 @@ void pen_leaves_free(struct pen_leaf *leaves, size_t n)
 
 static size_t count_elements(const struct ArrowSchema *field)
 {
-    size_t n = pen_schema_type(field) == PEN_TYPE_LIST ? 2 : 1;
+    size_t n = pen_schema_type(field) == PEN_TYPE_LIST && !is_map(field) ? 2 : 1; /* a map's struct is its repeated group */
     for (int64_t i = 0; i < field->n_children; i++)
         n += count_elements(field->children[i]);
     return n;
@@ -217,6 +225,7 @@ static void put_annotation(struct pen_thrift_out *t, const struct pen_leaf *leaf
 static void put_element(struct pen_thrift_out *t, const struct ArrowSchema *field, const char *name)
 {
     pen_type type = pen_schema_type(field);
+    bool map = is_map(field);
     struct pen_leaf leaf = { .field = field };
     if (type != PEN_TYPE_LIST && type != PEN_TYPE_STRUCT)
         leaf_type(&leaf, NULL); /* it was accepted before */
@@ -230,24 +239,25 @@ static void put_element(struct pen_thrift_out *t, const struct ArrowSchema *fiel
     pen_thrift_put_binary(t, 4, name, strlen(name));
     if (type == PEN_TYPE_LIST) {
         pen_thrift_put_i32(t, 5, 1);
-        pen_thrift_put_i32(t, 6, PQ_CONVERTED_LIST);
+        pen_thrift_put_i32(t, 6, map ? PQ_CONVERTED_MAP : PQ_CONVERTED_LIST);
         pen_thrift_begin(t, 10);
-        pen_thrift_begin(t, PQ_LOGICAL_LIST);
+        pen_thrift_begin(t, map ? PQ_LOGICAL_MAP : PQ_LOGICAL_LIST);
         pen_thrift_end(t);
         pen_thrift_end(t);
         pen_thrift_end(t);
         pen_thrift_begin(t, 0);
         pen_thrift_put_i32(t, 3, PQ_REPEATED);
-        pen_thrift_put_binary(t, 4, "list", 4);
-        pen_thrift_put_i32(t, 5, 1);
+        pen_thrift_put_binary(t, 4, map ? "key_value" : "list", map ? 9 : 4);
+        pen_thrift_put_i32(t, 5, map ? 2 : 1);
     } else if (type == PEN_TYPE_STRUCT) {
         pen_thrift_put_i32(t, 5, (int32_t)field->n_children);
     } else {
         put_annotation(t, &leaf);
     }
     pen_thrift_end(t);
-    for (int64_t i = 0; i < field->n_children; i++)
-        put_element(t, field->children[i], type == PEN_TYPE_LIST ? "element" : field->children[i]->name);
+    const struct ArrowSchema *below = map ? field->children[0] : field;
+    for (int64_t i = 0; i < below->n_children; i++)
+        put_element(t, below->children[i], type == PEN_TYPE_LIST && !map ? "element" : below->children[i]->name);
 }
 
 void pen_leaves_put_schema(struct pen_thrift_out *t, const struct ArrowSchema *schema)
