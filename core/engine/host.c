@@ -1,7 +1,10 @@
 /* host.c - what plugins may ask of the engine. SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
 #include <time.h>
 
 #include "engine/host.h"
+#include "ops/log.h"
+#include "ops/metrics.h"
 
 static int64_t microseconds(clockid_t id)
 {
@@ -66,4 +69,24 @@ const char *pen_state_path(const struct pen_host *host)
 unsigned pen_lanes(const struct pen_host *host)
 {
     return host->run->lanes;
+}
+
+void pen_log(const struct pen_host *host, pen_log_level level, const char *fmt, ...)
+{
+    va_list ap;
+    if (!pen_log_wanted(level))
+        return;
+    va_start(ap, fmt);
+    pen_log_vline(level, host ? host->run->pipeline : NULL, host ? host->stage : NULL, fmt, ap);
+    va_end(ap);
+}
+void pen_count(const struct pen_host *host, const char *name, const char *label, int64_t n)
+{
+    if (host && host->run->metrics)
+        pen_metric_add(pen_metrics_get(host->run->metrics, host->stage ? host->stage : "", name, label, false), n);
+}
+void pen_gauge(const struct pen_host *host, const char *name, const char *label, double value)
+{
+    if (host && host->run->metrics)
+        pen_metric_set(pen_metrics_get(host->run->metrics, host->stage ? host->stage : "", name, label, true), value);
 }

@@ -7,6 +7,7 @@
 
 #include <penstock/plugin.h>
 
+struct pen_metrics;
 struct pen_stores;
 
 /* Time as the engine sees it; tests bring their own. */
@@ -23,6 +24,7 @@ struct pen_run_context {
     const char *state_path;
     const struct pen_clock *clock;
     struct pen_stores *stores;   /* of plugins; may be NULL */
+    struct pen_metrics *metrics; /* NULL: what is counted is dropped */
     unsigned lanes;
     bool until_end;
     bool checking;
