@@ -11,7 +11,7 @@ core_penstock_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/core $(CJSON_CFLAGS) $(S
 core_penstock_LDADD = core/libpenstock.la $(CJSON_LIBS) $(SQLITE_LIBS)
 
 pkginclude_HEADERS = \
-	core/include/penstock/arrow.h core/include/penstock/batch.h core/include/penstock/error.h core/include/penstock/option.h \
+	core/include/penstock/arrow.h core/include/penstock/batch.h core/include/penstock/error.h core/include/penstock/option.h core/include/penstock/pace.h \
 	core/include/penstock/plugin.h core/include/penstock/records.h core/include/penstock/store.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = core/penstock.pc

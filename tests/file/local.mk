@@ -1,8 +1,18 @@
-# tests/file. The sources of the plugin are built into the tests, which bring an intake of their own.
+# tests/file. The sources of the plugins are built into the tests, which bring an intake of their own.
 if PLUGIN_FILE
 check_PROGRAMS += tests/file/source_test
 TESTS += tests/file/source_test
-tests_file_source_test_SOURCES = tests/file/source_test.c tests/file/driver.c tests/file/driver.h tests/tap.h $(file_sources)
-tests_file_source_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/core $(ZSTD_CFLAGS) $(ZLIB_CFLAGS) -I$(top_srcdir)
-tests_file_source_test_LDADD = core/libpenstock.la $(ZSTD_LIBS) $(ZLIB_LIBS)
 endif
+if PLUGIN_GENERATE
+check_PROGRAMS += tests/file/generate_test
+TESTS += tests/file/generate_test tests/file/generate_test.py
+endif
+EXTRA_DIST += tests/file/generate_test.py
+tests_file_driver = tests/file/driver.c tests/file/driver.h tests/tap.h
+tests_file_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/core -I$(top_srcdir)
+tests_file_source_test_SOURCES = tests/file/source_test.c $(tests_file_driver) $(file_sources)
+tests_file_source_test_CPPFLAGS = $(tests_file_CPPFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
+tests_file_source_test_LDADD = core/libpenstock.la $(ZSTD_LIBS) $(ZLIB_LIBS)
+tests_file_generate_test_SOURCES = tests/file/generate_test.c $(tests_file_driver) $(generate_sources)
+tests_file_generate_test_CPPFLAGS = $(tests_file_CPPFLAGS)
+tests_file_generate_test_LDADD = core/libpenstock.la
