@@ -43,6 +43,7 @@ int pen_cli_check(int argc, char **argv);
 int pen_cli_describe(int argc, char **argv);
 int pen_cli_graph(int argc, char **argv);
 int pen_cli_plugins(int argc, char **argv);
+int pen_cli_run(int argc, char **argv);
 
 /* graph_svg.c: the pipeline as a drawing, to standard output. False when memory is short. */
 bool pen_cli_graph_svg(const struct pen_config *c);

@@ -11,6 +11,7 @@ static const struct verb {
     int (*run)(int argc, char **argv);
     const char *use, *summary;
 } verbs[] = {
+    { "run", pen_cli_run, "FILE", "a pipeline" },
     { "check", pen_cli_check, "FILE", "what is wrong with a pipeline, or what it guarantees" },
     { "graph", pen_cli_graph, "FILE", "a pipeline as a tree, or as a drawing" },
     { "plugins", pen_cli_plugins, "", "the plugins that are there" },

@@ -10,8 +10,9 @@
 
 struct pen_chain;
 
-/* Opens the chain below URL at the version that the sink shows (0: none yet). */
-pen_status pen_chain_open(struct pen_chain **out, const struct pen_host *host, const char *url, uint64_t version, struct pen_error *err);
+/* Opens the chain below URL at the version that the sink shows (0: none yet). fsync false: entries need not survive a power cut. */
+pen_status pen_chain_open(struct pen_chain **out, const struct pen_host *host, const char *url, uint64_t version, bool fsync,
+                          struct pen_error *err);
 void pen_chain_free(struct pen_chain **c);
 uint64_t pen_chain_version(const struct pen_chain *c);
 typedef pen_status (*pen_chain_each)(void *arg, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err);

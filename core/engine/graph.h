@@ -5,11 +5,8 @@
 
 #include <penstock/plugin.h>
 
+#include "config/config.h"
 #include "engine/host.h"
-
-typedef enum { PEN_STAGE_SOURCE, PEN_STAGE_TRANSPORT, PEN_STAGE_TRANSFORM, PEN_STAGE_SINK } pen_stage_kind;
-
-struct pen_conform;
 
 /* How an end of a plugin is configured: a context with its options set, before start(); copied for every instance. */
 struct pen_template {
@@ -29,18 +26,18 @@ struct pen_stage {
     bool *output_read;
     size_t n_outputs;
     struct ArrowSchema in;       /* what apply() or write() gets */
-    bool has_in;
+    bool fsync;                  /* its option `fsync` is not `no` */
+    const struct pen_stage_config *config;
 };
 
 /* An arrow of the pipeline. */
 struct pen_edge {
     unsigned from, output, to;
     struct ArrowSchema want;     /* empty: as it is */
-    struct pen_conform *conform; /* columns picked by name; NULL: none */
+    bool pick;                   /* columns picked by name, as `want` says */
     bool decode;                 /* by the intake, to `want` */
     bool encode;                 /* columns to raw messages of JSON */
-    const char *file;            /* of its `input` line, for messages */
-    int line, column;
+    struct pen_place place;      /* of its word in the `input` line, for messages */
 };
 
 /* The parts of one segment, as indexes into the graph. */
@@ -64,7 +61,8 @@ struct pen_graph {
     struct pen_stage *stages;
     size_t n_stages;
     struct pen_edge *edges;
-    size_t n_edges;
+    size_t n_edges, cap_edges;
+    unsigned *order;             /* stages so that each comes after those it reads */
     struct pen_segment_def *segments;
     size_t n_segments;
     int64_t commit_interval, commit_rows, commit_bytes, memory_limit, max_errors, max_record; /* 0: no bound */
@@ -76,15 +74,17 @@ pen_status pen_instance_start(struct pen_instance *in, const struct pen_template
                               pen_status (*start)(void *, const struct pen_host *, struct pen_error *), struct pen_error *err);
 void pen_instance_stop(struct pen_instance *in, void (*stop)(void *));
 
-/* Asks every stage for its schemas, in order, with instances of their own that are gone afterwards (host: checking), and fills the types of
- * stages and edges. report is called for each mistake (edge NULL: of the stage); PEN_BADCONF when there was one. */
-struct pen_graph_report {
-    void (*mistake)(void *arg, const struct pen_stage *stage, const struct pen_edge *edge, const char *message);
-    void *arg;
-};
-pen_status pen_graph_check_types(struct pen_graph *g, const struct pen_graph_report *report, struct pen_error *err);
+/* Makes the graph of a configuration: plugins are loaded, contexts filled, edges drawn, and every stage is asked for its schemas with instances
+ * that are gone afterwards (run->checking is true meanwhile: they make nothing). What is wrong goes to c->diags; *out is set whenever memory
+ * sufficed and no mistake stands in the way of drawing it, else NULL: look at c->diags.errors. */
+pen_status pen_graph_build(struct pen_graph **out, struct pen_config *c, struct pen_run_context *run, struct pen_error *err);
+/* The part of pen_graph_build() that asks the stages, for graphs that were made by hand (tests). Mistakes go to c->diags, or where c is NULL to
+ * err. */
+pen_status pen_graph_types(struct pen_graph *g, struct pen_config *c, struct pen_error *err);
 /* Cuts the graph into segments. After the types. only: names of stages to run (n = 0: all); segments without any of them are left out. */
 pen_status pen_graph_cut(struct pen_graph *g, const char *const *only, size_t n_only, struct pen_error *err);
-void pen_graph_fini(struct pen_graph *g);
+void pen_graph_free(struct pen_graph **g);
+/* One more edge; *edge is valid until the next. */
+pen_status pen_graph_add_edge(struct pen_graph *g, unsigned from, unsigned output, unsigned to, struct pen_edge **edge, struct pen_error *err);
 
 #endif

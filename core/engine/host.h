@@ -24,7 +24,7 @@ struct pen_run_context {
     const char *state_path;
     const struct pen_clock *clock;
     struct pen_stores *stores;   /* of plugins; may be NULL */
-    struct pen_metrics *metrics; /* NULL: what is counted is dropped */
+    struct pen_metrics *metrics; /* may be NULL */
     unsigned lanes;
     bool until_end;
     bool checking;

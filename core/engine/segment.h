@@ -16,9 +16,11 @@
 #include "engine/host.h"
 
 struct pen_chain;
+struct pen_conform;
 struct pen_dead;
 struct pen_dead_writer;
 struct pen_intake;
+struct pen_json_encoder;
 struct pen_state;
 
 typedef enum {
@@ -47,8 +49,8 @@ struct seg_part {
     struct pen_position *shown; /* [n_sinks]; n = 0: none */
     struct pen_position at;     /* up to where the last staged plan took it */
     bool ended;                 /* lock: its lane has read it to its end */
-    bool settled_end;           /* its end has been committed: chain sources may let it go */
-    bool revoking, lost;
+    bool revoking;              /* to be released after the next commit */
+    bool finished;              /* read to its end for good: to be released when there is a cut anyway */
 };
 
 /* What a lane knows of a partition that it holds. The lane's. */
@@ -60,6 +62,12 @@ struct lane_part {
     struct pen_position since;  /* at the last cut */
     struct pen_position *skip;  /* [n_sinks]: a sink is given nothing before this */
     bool ended;
+};
+
+/* From a source's number of a partition to an index; ids are small and dense. */
+struct id_map {
+    uint32_t *at; /* index + 1; 0: none */
+    size_t cap;
 };
 
 struct lane_move { /* a lane's report at a cut */
@@ -105,15 +113,22 @@ struct pen_lane {
     struct pen_intake ***intakes;   /* [n_sources][outputs], NULL where the output is typed or unread */
     struct ArrowArray *batches;     /* room for the widest source's outputs */
     struct pen_instance *transforms;/* [n_stages of the graph], those of this segment in use */
+    struct pen_conform **conforms;  /* [edges of the graph], of those that pick columns */
+    struct pen_json_encoder **encoders; /* [edges of the graph], of those that encode */
     void **writers;                 /* [n_sinks] */
     bool *wrote;                    /* [n_sinks] since the last cut */
     struct lane_part *parts;
     size_t n_parts, cap_parts;
+    struct id_map *by_id;           /* [n_sources], into parts */
+    unsigned ends_seen;
     unsigned next_source;
     void **tokens;
     unsigned *token_sources;
     size_t n_tokens, cap_tokens;
-    int64_t open_rows;
+    int64_t open_rows, open_bytes;
+    bool urgent;                    /* somebody waits for a commit of what was read */
+    bool read_rows;                 /* the last step read something */
+    int64_t retry_at;
     struct pen_error error;
     /* lock: */
     unsigned passed;    /* cuts it has staged for */
@@ -151,7 +166,16 @@ struct seg_source {
     bool no_more;        /* control: the source has named its last partition */
     bool fed_from_within;/* a transport that this pipeline itself writes */
     size_t unended;      /* lock: partitions not at their end */
+    struct id_map by_id; /* control: into seg->parts */
+    bool shown_any;      /* the anchor showed something of it at the start */
     char *prefix;        /* its part of keys: escaped id */
+    struct seg_targets *targets; /* [n_outputs]: what an intake of that output is to build */
+};
+
+struct seg_targets {
+    const struct ArrowSchema **wants; /* NULL entry: raw messages */
+    unsigned *stages;                 /* the first stage that asked, to name in dead letters */
+    size_t n;
 };
 
 struct seg_sink {
@@ -179,6 +203,8 @@ struct pen_segment {
     struct seg_sink *sinks;  /* in the order of publishing: dead letters, …, the anchor */
     size_t n_sinks;
     size_t anchor;
+    int *edge_target;        /* [edges of the graph]: intake target, -1 */
+    size_t *stage_sink;      /* [stages of the graph]: index into sinks, SIZE_MAX: none */
     struct pen_lane *lanes;
     unsigned n_lanes;
     struct seg_part *parts;
@@ -194,6 +220,7 @@ struct pen_segment {
     bool cut_wanted;         /* a lane, or somebody who waits for a reply, wants a cut now */
     bool in_flight;          /* a plan is between its cut and its settle */
     bool upstream_done;      /* every segment that writes one of our transports is done */
+    unsigned ends;           /* grows when ends that were seen count no more */
     struct pen_error error;
     int64_t rows_read;       /* for the report */
     int64_t bytes_read;
@@ -203,10 +230,20 @@ struct pen_segment {
     atomic_llong dead_total;
     /* control: */
     int phase;
-    int64_t poll_events_at, maintain_at, wake_at;
+    bool last_cut;
+    bool cut_now;            /* a partition is to be let go: cut at once */
+    bool rewind_wanted;
+    bool adopting;           /* partitions wait for a first position in the anchor */
+    size_t *queue;           /* partitions without a lane, first come first served */
+    size_t n_queue, cap_queue;
+    size_t *leave;           /* partitions to take from their lane at the next cut */
+    size_t n_leave, cap_leave;
+    int64_t queued_since;    /* when all lanes were found busy with some waiting; 0: not so */
+    int64_t wake_at;
     int wake_ctl;            /* eventfd: control has something to do */
     pthread_t thread;
-    bool has_thread;
+    bool has_thread, opened;
+    bool control_done;       /* the engine's lock */
 };
 
 /* -- lane.c -- */
@@ -231,6 +268,23 @@ extern void (*pen_lane_starter)(struct pen_lane *lane);
 /* First error wins; ends reading. lock not held. */
 void pen_segment_fail(struct pen_segment *seg, const struct pen_error *err);
 
+/* -- parts.c: partitions, on control -- */
+/* Takes the sources' events; new partitions are queued. */
+pen_status pen_parts_events(struct pen_segment *seg, struct pen_error *err);
+/* Hands queued partitions to lanes, starting lanes where all are busy. */
+pen_status pen_parts_assign(struct pen_segment *seg, struct pen_error *err);
+/* Chooses what changes lanes or is let go at the cut about to begin, and orders it; lock held. */
+void pen_parts_prepare_cut(struct pen_segment *seg);
+/* After a commit: partitions that left are released or queued again. */
+pen_status pen_parts_after_commit(struct pen_segment *seg, struct pen_error *err);
+/* After a rewind: every partition is found and queued anew at what is shown. */
+pen_status pen_parts_restart(struct pen_segment *seg, struct pen_error *err);
+pen_status pen_part_finish(struct pen_segment *seg, size_t index, struct pen_error *err);
+bool pen_id_map_set(struct id_map *m, uint32_t id, size_t index);
+void pen_id_map_unset(struct id_map *m, uint32_t id);
+/* SIZE_MAX: none. */
+size_t pen_id_map_get(const struct id_map *m, uint32_t id);
+
 /* -- commit.c -- */
 /* After all lanes have passed the cut: gathers the plan. lock held. */
 pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err);
@@ -240,11 +294,16 @@ pen_status pen_plan_publish(struct pen_segment *seg, struct pen_error *err);
 void pen_plan_clear(struct pen_segment *seg);
 /* What each sink shows of partition p, into p->shown, and where reading starts, into p->at. */
 pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, struct pen_error *err);
+/* One part of a key: what is no letter, digit, '_', '-', '=' or inner '.' as %XX. malloc'ed. */
+char *pen_key_escape(const char *text);
 /* Full key of a partition in a sink: malloc'ed. */
 char *pen_part_key(const struct pen_segment *seg, size_t sink, const struct seg_part *p);
 /* Finishes plans that `state` holds for sinks that show nothing. */
 pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err);
-/* A first commit that gives partitions without a shown position one in the anchor. */
-pen_status pen_plan_adopt(struct pen_segment *seg, struct pen_error *err);
+/* A commit without rows that gives partition p, which has none, its first position p->at in the anchor. PEN_OK, PEN_SKIP when it is to be
+ * tried again, PEN_RETRY when another has been quicker: find out what is shown. */
+pen_status pen_plan_adopt(struct pen_segment *seg, struct seg_part *p, struct pen_error *err);
+/* Tells sources what is known to be committed. */
+pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err);
 
 #endif

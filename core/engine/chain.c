@@ -1,0 +1,364 @@
+/* chain.c - see chain.h. An entry is lines of JSON: a head {"version":N,"previous":M,"links":K,"whole":bool,"plan":"…"}, then one line for each
+ * partition {"name":"…","incarnation":"…","position":"words"}. Entries are followed back by "previous" until a whole one.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/chain.h"
+#include "engine/words.h"
+
+#define WHOLE_EVERY 100
+#define ENTRY_LIMIT ((size_t)1 << 30)
+
+struct link {
+    char *key; /* NAME '\n' INCARNATION */
+    struct pen_position pos;  /* at the chain's version; n = 0: not yet in it */
+    struct pen_position next; /* set since; n = 0: nothing */
+};
+
+struct pen_chain {
+    const struct pen_host *host;
+    char *url;
+    uint64_t version, put_version;
+    uint64_t links, whole_at, previous_whole; /* entries since the last whole one, and the versions of the last two whole ones */
+    bool put_whole, no_fsync;
+    struct link *v;
+    size_t n, cap;
+    size_t *table; /* open addressing: index + 1 */
+    size_t slots;
+    size_t *changed;
+    size_t n_changed, cap_changed;
+};
+
+/* -- the map ----------------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t hash_key(const char *key)
+{
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+    for (; *key; key++)
+        h = (h ^ (unsigned char)*key) * 1099511628211u;
+    return h ^ h >> 29;
+}
+
+static size_t find_slot(const struct pen_chain *c, const char *key)
+{
+    size_t i = (size_t)hash_key(key) & (c->slots - 1);
+    while (c->table[i] && strcmp(c->v[c->table[i] - 1].key, key) != 0)
+        i = (i + 1) & (c->slots - 1);
+    return i;
+}
+
+static bool grow(struct pen_chain *c)
+{
+    size_t slots = c->slots ? c->slots * 2 : 64, *table;
+    size_t cap = slots / 2;
+    struct link *v = realloc(c->v, cap * sizeof *v);
+    if (!v)
+        return false;
+    c->v = v;
+    c->cap = cap;
+    table = calloc(slots, sizeof *table);
+    if (!table)
+        return false;
+    free(c->table);
+    c->table = table;
+    c->slots = slots;
+    for (size_t i = 0; i < c->n; i++)
+        c->table[find_slot(c, c->v[i].key)] = i + 1;
+    return true;
+}
+
+static char *make_key(const char *name, const char *incarnation)
+{
+    size_t n = strlen(name) + strlen(incarnation) + 2;
+    char *key = malloc(n);
+    if (key)
+        snprintf(key, n, "%s\n%s", name, incarnation);
+    return key;
+}
+
+/* The link of this key, made if need be; takes key. NULL: out of memory. */
+static struct link *take_link(struct pen_chain *c, char *key)
+{
+    size_t slot;
+    if (!key || ((c->n >= c->slots / 2 || !c->slots) && !grow(c))) {
+        free(key);
+        return NULL;
+    }
+    slot = find_slot(c, key);
+    if (c->table[slot]) {
+        free(key);
+        return &c->v[c->table[slot] - 1];
+    }
+    c->v[c->n] = (struct link){ .key = key };
+    c->table[slot] = ++c->n;
+    return &c->v[c->n - 1];
+}
+
+/* -- reading ----------------------------------------------------------------------------------------------------------------------- */
+
+static pen_status entry_url(const struct pen_chain *c, uint64_t version, char *buf, size_t size, struct pen_error *err)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%020" PRIu64, version);
+    return pen_url_join(buf, size, c->url, name, err);
+}
+
+static bool json_u64(const cJSON *o, const char *name, uint64_t *out)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
+    if (!cJSON_IsNumber(v) || v->valuedouble < 0 || v->valuedouble > 9007199254740992.0)
+        return false;
+    *out = (uint64_t)v->valuedouble;
+    return true;
+}
+
+/* One partition's line. An older entry does not overrule a newer one: entries are read from the newest back. */
+static bool read_line(struct pen_chain *c, const char *line, size_t n)
+{
+    cJSON *o = cJSON_ParseWithLength(line, n);
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(o, "name"), *inc = cJSON_GetObjectItemCaseSensitive(o, "incarnation");
+    const cJSON *words = cJSON_GetObjectItemCaseSensitive(o, "position");
+    struct pen_position pos;
+    struct link *l = NULL;
+    bool good = cJSON_IsString(name) && cJSON_IsString(inc) && cJSON_IsString(words) && pen_words_parse(words->valuestring, &pos);
+    if (good)
+        l = take_link(c, make_key(name->valuestring, inc->valuestring));
+    if (l && !l->pos.n)
+        l->pos = pos;
+    cJSON_Delete(o);
+    return l != NULL;
+}
+
+struct head {
+    uint64_t previous, links;
+    bool whole;
+};
+
+static pen_status read_entry(struct pen_chain *c, uint64_t version, struct head *head, struct pen_error *err)
+{
+    char url[2048], *text, *line, *end;
+    size_t n;
+    uint64_t named;
+    cJSON *o;
+    bool good;
+    pen_status st = entry_url(c, version, url, sizeof url, err);
+    if (st >= 0)
+        st = pen_store_get(c->host, url, ENTRY_LIMIT, &text, &n, err);
+    if (st == PEN_SKIP)
+        return pen_fail(err, PEN_FATAL, "%s is missing: the table shows that files were read up to this entry", url);
+    if (st < 0)
+        return st;
+    line = text;
+    end = memchr(line, '\n', n);
+    o = end ? cJSON_ParseWithLength(line, (size_t)(end - line)) : NULL;
+    good = o && json_u64(o, "version", &named) && named == version && json_u64(o, "previous", &head->previous) && head->previous < version &&
+           json_u64(o, "links", &head->links);
+    head->whole = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "whole"));
+    cJSON_Delete(o);
+    while (good && (line = end + 1) < text + n) {
+        end = memchr(line, '\n', (size_t)(text + n - line));
+        good = end && read_line(c, line, (size_t)(end - line));
+    }
+    free(text);
+    return good ? PEN_OK : pen_fail(err, PEN_FATAL, "%s is damaged", url);
+}
+
+pen_status pen_chain_open(struct pen_chain **out, const struct pen_host *host, const char *url, uint64_t version, bool fsync,
+                          struct pen_error *err)
+{
+    struct pen_chain *c = calloc(1, sizeof *c);
+    pen_status st = PEN_OK;
+    *out = c;
+    if (!c || !(c->url = strdup(url)) || !grow(c)) {
+        pen_chain_free(out);
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    }
+    c->host = host;
+    c->no_fsync = !fsync;
+    c->version = version;
+    for (uint64_t at = version; at && st >= 0;) {
+        struct head head = { 0 };
+        st = read_entry(c, at, &head, err);
+        if (at == version)
+            c->links = head.links;
+        if (head.whole)
+            c->whole_at = at;
+        at = head.whole ? 0 : head.previous;
+    }
+    if (st < 0)
+        pen_chain_free(out);
+    return st;
+}
+
+void pen_chain_free(struct pen_chain **chain)
+{
+    struct pen_chain *c = *chain;
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n; i++)
+        free(c->v[i].key);
+    free(c->v), free(c->table), free(c->changed), free(c->url);
+    free(c);
+    *chain = NULL;
+}
+
+uint64_t pen_chain_version(const struct pen_chain *c)
+{
+    return c->version;
+}
+
+pen_status pen_chain_list(const struct pen_chain *c, pen_chain_each each, void *arg, struct pen_error *err)
+{
+    pen_status st = PEN_OK;
+    for (size_t i = 0; i < c->n && st >= 0; i++) {
+        char *name = c->v[i].pos.n ? strdup(c->v[i].key) : NULL, *nl;
+        if (!c->v[i].pos.n)
+            continue;
+        if (!name)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        nl = strrchr(name, '\n');
+        *nl = '\0';
+        st = each(arg, name, nl + 1, &c->v[i].pos, err);
+        free(name);
+    }
+    return st;
+}
+
+void pen_chain_get(const struct pen_chain *c, const char *name, const char *incarnation, struct pen_position *out)
+{
+    char *key = make_key(name, incarnation);
+    size_t slot = key ? find_slot(c, key) : 0;
+    out->n = 0;
+    if (key && c->table[slot])
+        *out = c->v[c->table[slot] - 1].pos;
+    free(key);
+}
+
+/* -- writing ----------------------------------------------------------------------------------------------------------------------- */
+
+pen_status pen_chain_set(struct pen_chain *c, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err)
+{
+    struct link *l = take_link(c, make_key(name, incarnation));
+    if (!l)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    if (!l->next.n) {
+        if (c->n_changed == c->cap_changed) {
+            size_t cap = c->cap_changed ? c->cap_changed * 2 : 16;
+            size_t *v = realloc(c->changed, cap * sizeof *v);
+            if (!v)
+                return pen_fail(err, PEN_FATAL, "out of memory");
+            c->changed = v;
+            c->cap_changed = cap;
+        }
+        c->changed[c->n_changed++] = (size_t)(l - c->v);
+    }
+    l->next = *pos;
+    return PEN_OK;
+}
+
+static bool print_string(FILE *f, const char *label, const char *text, size_t n)
+{
+    char *copy = strndup(text, n), *json = NULL;
+    cJSON *s = copy ? cJSON_CreateStringReference(copy) : NULL;
+    if (s)
+        json = cJSON_PrintUnformatted(s);
+    if (json)
+        fprintf(f, "\"%s\":%s", label, json);
+    cJSON_Delete(s);
+    free(copy);
+    cJSON_free(json);
+    return json != NULL;
+}
+
+static bool print_link(FILE *f, const struct link *l)
+{
+    const struct pen_position *pos = l->next.n ? &l->next : &l->pos;
+    const char *nl = strrchr(l->key, '\n');
+    char words[PEN_WORDS_TEXT];
+    bool good;
+    if (!pos->n)
+        return true;
+    fputc('{', f);
+    good = print_string(f, "name", l->key, (size_t)(nl - l->key));
+    fputc(',', f);
+    good = good && print_string(f, "incarnation", nl + 1, strlen(nl + 1));
+    fprintf(f, ",\"position\":\"%s\"}\n", pen_words_format(words, pos));
+    return good;
+}
+
+static bool print_entry(const struct pen_chain *c, uint64_t version, bool whole, const char *plan_id, char **text, size_t *n)
+{
+    FILE *f = open_memstream(text, n);
+    bool good = f != NULL;
+    if (!f)
+        return false;
+    fprintf(f, "{\"version\":%" PRIu64 ",\"previous\":%" PRIu64 ",\"links\":%" PRIu64 ",\"whole\":%s,\"plan\":\"%s\"}\n", version, c->version,
+            whole ? 0 : c->links + 1, whole ? "true" : "false", plan_id);
+    for (size_t i = 0; good && i < (whole ? c->n : c->n_changed); i++)
+        good = print_link(f, &c->v[whole ? i : c->changed[i]]);
+    good = !ferror(f) && good;
+    return fclose(f) == 0 && good;
+}
+
+pen_status pen_chain_put(struct pen_chain *c, const char *plan_id, uint64_t *version, struct pen_error *err)
+{
+    bool whole = c->links + 1 >= WHOLE_EVERY;
+    for (uint64_t v = c->version + 1;; v++) {
+        char url[2048], *text = NULL;
+        size_t n = 0;
+        pen_put_outcome outcome = PEN_PUT_UNKNOWN;
+        pen_status st = print_entry(c, v, whole, plan_id, &text, &n) ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
+        if (st >= 0)
+            st = entry_url(c, v, url, sizeof url, err);
+        if (st >= 0)
+            st = pen_store_put(c->host, url, text, n, PEN_PUT_IF_ABSENT | (c->no_fsync ? PEN_PUT_NO_FSYNC : 0), &outcome, err);
+        free(text);
+        if (st < 0)
+            return st;
+        if (outcome != PEN_PUT_DONE)
+            continue; /* taken, or nobody knows by what: the next number */
+        c->put_version = *version = v;
+        c->put_whole = whole;
+        return PEN_OK;
+    }
+}
+
+/* What lies before the last whole entry but one is needed by nobody who reads the table's head. */
+static pen_status remove_before(void *arg, const struct pen_object *o, struct pen_error *err)
+{
+    struct pen_chain *c = arg;
+    char url[2048];
+    char *end;
+    uint64_t v = strtoull(o->name, &end, 10);
+    (void)err;
+    if (*end || v >= c->previous_whole)
+        return PEN_SKIP;
+    if (entry_url(c, v, url, sizeof url, NULL) >= 0)
+        pen_store_remove(c->host, url, NULL); /* another time, then */
+    return PEN_OK;
+}
+
+void pen_chain_settle(struct pen_chain *c, bool published)
+{
+    for (size_t i = 0; i < c->n_changed; i++) {
+        struct link *l = &c->v[c->changed[i]];
+        if (published && c->put_version)
+            l->pos = l->next;
+        l->next.n = 0;
+    }
+    c->n_changed = 0;
+    if (published && c->put_version) {
+        c->version = c->put_version;
+        c->links = c->put_whole ? 0 : c->links + 1;
+        if (c->put_whole) {
+            c->previous_whole = c->whole_at;
+            c->whole_at = c->version;
+            if (c->previous_whole)
+                pen_store_list(c->host, c->url, NULL, false, remove_before, c, NULL);
+        }
+    }
+    c->put_version = 0;
+}

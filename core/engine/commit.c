@@ -1,0 +1,476 @@
+/* commit.c - plans: gathered at a cut, published sink by sink in a fixed order, settled. The rules are in doc/commits.md.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/chain.h"
+#include "engine/dead.h"
+#include "engine/segment.h"
+#include "engine/state.h"
+
+#define FIRST_PAUSE 50000    /* microseconds before an unclear publish is asked about again; doubles */
+#define LONGEST_PAUSE 5000000
+
+/* -- keys and positions ------------------------------------------------------------------------------------------------------------- */
+
+char *pen_part_key(const struct pen_segment *seg, size_t sink, const struct seg_part *p)
+{
+    const char *part = seg->sinks[sink].chains && seg->sinks[sink].chains[p->source] ? "*" : p->key_part;
+    const char *a = seg->sinks[sink].prefix, *b = seg->sources[p->source].prefix;
+    size_t n = strlen(a) + strlen(b) + strlen(part) + 2;
+    char *key = malloc(n);
+    if (key)
+        snprintf(key, n, "%s%s/%s", a, b, part);
+    return key;
+}
+
+struct find_key {
+    const char *key;
+    struct pen_position *out;
+};
+static pen_status match_key(void *arg, const char *key, const struct pen_position *pos, struct pen_error *err)
+{
+    struct find_key *f = arg;
+    (void)err;
+    if (strcmp(key, f->key) == 0)
+        *f->out = *pos;
+    return PEN_OK;
+}
+
+/* What one sink shows of one partition. */
+static pen_status sink_shows(struct pen_segment *seg, size_t k, const struct seg_part *p, const char *key, struct pen_position *out,
+                             struct pen_error *err)
+{
+    const struct seg_sink *sink = &seg->sinks[k];
+    struct find_key f = { key, out };
+    struct pen_chain *chain = sink->chains ? sink->chains[p->source] : NULL;
+    out->n = 0;
+    if (chain) {
+        pen_chain_get(chain, p->name, p->incarnation, out);
+        return PEN_OK;
+    }
+    return sink->shows ? sink->type->shown(sink->ctx, key, match_key, &f, err) : pen_state_get(seg->state, key, out, err);
+}
+
+/* A table that shows less than it did has gone back in time: what lies between would come twice, or never. */
+static pen_status check_memory(struct pen_segment *seg, size_t k, const char *key, const struct pen_position *shown, struct pen_error *err)
+{
+    struct pen_position then = { 0 };
+    pen_status st = pen_state_remembered(seg->state, key, &then, err);
+    if (st < 0 || !then.n || (shown->n && pen_position_compare(shown, &then) >= 0))
+        return st;
+    return pen_fail(err, PEN_FATAL, "%s shows %s at position %llu, but it was at %llu before: it has been restored or replaced. Delete %s to go on "
+                    "from what it shows",
+                    seg->sinks[k].name, key, (unsigned long long)(shown->n ? shown->w[0] : 0), (unsigned long long)then.w[0],
+                    seg->run->state_path);
+}
+
+pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, struct pen_error *err)
+{
+    pen_status st = PEN_OK;
+    for (size_t i = 0; i < seg->n_sinks && st == PEN_OK; i++) {
+        size_t k = seg->n_sinks - 1 - i; /* the anchor first: dead letters are looked for from there on */
+        char *key = k || seg->n_sinks == 1 ? pen_part_key(seg, k, p) : NULL;
+        if (k && !key)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        if (k) {
+            st = sink_shows(seg, k, p, key, &p->shown[k], err);
+            if (st == PEN_OK && seg->sinks[k].shows && !(seg->sinks[k].chains && seg->sinks[k].chains[p->source]))
+                st = check_memory(seg, k, key, &p->shown[k], err);
+        }
+        free(key);
+    }
+    if (st != PEN_OK)
+        return st;
+    p->at = p->shown[seg->anchor];
+    if (!p->at.n) {
+        const struct seg_source *src = &seg->sources[p->source];
+        p->at = pen_position_of(0);
+        if (src->type->beginning)
+            st = src->type->beginning(src->instance.ctx, p->id, !src->shown_any, &p->at, err);
+    }
+    if (st == PEN_OK && !seg->sources[p->source].type->no_replay) {
+        char *key = pen_part_key(seg, 0, p);
+        if (!key)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        st = pen_dead_shown(seg->dead, key, &p->at, &p->shown[0], err);
+        free(key);
+    }
+    return st;
+}
+
+/* -- gathering ---------------------------------------------------------------------------------------------------------------------- */
+
+static pen_status add_move(struct seg_plan *plan, const struct lane_move *m, struct pen_error *err)
+{
+    if (plan->n_moves == plan->cap_moves) {
+        size_t cap = plan->cap_moves ? plan->cap_moves * 2 : 16;
+        struct lane_move *moves = realloc(plan->moves, cap * sizeof *moves);
+        if (!moves)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        plan->moves = moves;
+        plan->cap_moves = cap;
+    }
+    plan->moves[plan->n_moves++] = *m;
+    return PEN_OK;
+}
+
+pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err)
+{
+    struct seg_plan *plan = &seg->plan;
+    pen_status st = PEN_OK;
+    plan->lanes = calloc(seg->n_lanes, sizeof *plan->lanes);
+    if (!plan->lanes)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    for (unsigned i = 0; i < seg->lanes_running; i++) {
+        plan->lanes[i] = seg->lanes[i].staged;
+        memset(&seg->lanes[i].staged, 0, sizeof seg->lanes[i].staged);
+        for (size_t m = 0; m < plan->lanes[i].n_moves && st >= 0; m++) {
+            const struct lane_move *move = &plan->lanes[i].moves[m];
+            struct seg_part *p = &seg->parts[move->part];
+            const struct seg_source *src = &seg->sources[p->source];
+            if (move->ended && src->type->chain && src->no_more)
+                st = pen_part_finish(seg, move->part, err);
+            if (st >= 0 && pen_position_compare(&move->to, &p->at) != 0)
+                st = add_move(plan, move, err);
+        }
+    }
+    snprintf(plan->id, sizeof plan->id, "%016llx%016llx-%s-%u", (unsigned long long)seg->run->run_id[0],
+             (unsigned long long)seg->run->run_id[1], seg->sinks[seg->anchor].name, seg->cuts);
+    plan->open = true;
+    plan->sink = 0;
+    return st;
+}
+
+static void sent_clear(struct pen_plan *sent)
+{
+    for (size_t i = 0; i < sent->n_moves; i++)
+        free((char *)(uintptr_t)sent->moves[i].key);
+    free((void *)(uintptr_t)sent->moves);
+    free((void *)(uintptr_t)sent->staged); /* the bytes belong to the lanes' reports */
+    memset(sent, 0, sizeof *sent);
+}
+
+void pen_plan_clear(struct pen_segment *seg)
+{
+    for (unsigned i = 0; seg->plan.lanes && i < seg->n_lanes; i++)
+        pen_lane_staged_clear(seg, &seg->plan.lanes[i]);
+    free(seg->plan.lanes);
+    free(seg->plan.moves);
+    sent_clear(&seg->plan.sent);
+    memset(&seg->plan, 0, sizeof seg->plan);
+}
+
+/* -- what a sink is sent ------------------------------------------------------------------------------------------------------------ */
+
+static bool plan_has_rows_for(const struct pen_segment *seg, size_t k)
+{
+    for (unsigned i = 0; i < seg->n_lanes; i++)
+        if (seg->plan.lanes[i].present && seg->plan.lanes[i].wrote[k])
+            return true;
+    return false;
+}
+
+static bool has_chain(const struct pen_segment *seg, size_t k, unsigned source)
+{
+    return seg->sinks[k].chains && seg->sinks[k].chains[source];
+}
+
+static pen_status push_move(struct pen_move *moves, size_t *n, char *key, const struct pen_position *base, const struct pen_position *to,
+                            struct pen_error *err)
+{
+    if (!key)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    moves[*n].key = key;
+    moves[*n].base = *base;
+    moves[(*n)++].to = *to;
+    return PEN_OK;
+}
+
+/* Sources whose positions are a chain move as one: the next entry is put, then its number is what the sink is to show. */
+static pen_status chain_moves(struct pen_segment *seg, size_t k, struct pen_move *moves, size_t *n, struct pen_error *err)
+{
+    const struct seg_plan *plan = &seg->plan;
+    for (unsigned s = 0; s < seg->n_sources; s++) {
+        struct pen_chain *chain = has_chain(seg, k, s) ? seg->sinks[k].chains[s] : NULL;
+        struct seg_part any = { .source = s };
+        struct pen_position base, to;
+        uint64_t version;
+        bool changed = false;
+        pen_status st = PEN_OK;
+        for (size_t i = 0; chain && i < plan->n_moves && st >= 0; i++) {
+            const struct seg_part *p = &seg->parts[plan->moves[i].part];
+            if (p->source != s || (p->shown[k].n && pen_position_compare(&plan->moves[i].to, &p->shown[k]) <= 0))
+                continue;
+            st = pen_chain_set(chain, p->name, p->incarnation, &plan->moves[i].to, err);
+            changed = true;
+        }
+        if (!changed || st < 0) {
+            if (st < 0)
+                return st;
+            continue;
+        }
+        base = pen_position_of(pen_chain_version(chain));
+        if (!base.w[0])
+            base.n = 0;
+        st = pen_failpoint("chain.before-put", err);
+        if (st >= 0)
+            st = pen_chain_put(chain, plan->id, &version, err);
+        if (st >= 0)
+            st = pen_failpoint("chain.after-put", err);
+        if (st < 0)
+            return st;
+        to = pen_position_of(version);
+        st = push_move(moves, n, pen_part_key(seg, k, &any), &base, &to, err);
+        if (st < 0)
+            return st;
+    }
+    return PEN_OK;
+}
+
+static pen_status make_sent(struct pen_segment *seg, size_t k, struct pen_error *err)
+{
+    const struct seg_plan *plan = &seg->plan;
+    struct pen_move *moves = calloc(plan->n_moves + seg->n_sources + 1, sizeof *moves);
+    struct pen_staged *staged = calloc(seg->n_lanes + 1, sizeof *staged);
+    size_t n = 0;
+    pen_status st = moves && staged ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
+    for (size_t i = 0; st >= 0 && i < plan->n_moves; i++) {
+        const struct seg_part *p = &seg->parts[plan->moves[i].part];
+        if (has_chain(seg, k, p->source) || (k && p->shown[k].n && pen_position_compare(&plan->moves[i].to, &p->shown[k]) <= 0))
+            continue; /* dead letters (k = 0) are asked about by name: a move of each partition tells them how far the plan goes */
+        st = push_move(moves, &n, pen_part_key(seg, k, p), &p->shown[k], &plan->moves[i].to, err);
+    }
+    if (st >= 0 && seg->sinks[k].chains)
+        st = chain_moves(seg, k, moves, &n, err);
+    seg->plan.sent.id = plan->id;
+    seg->plan.sent.moves = moves;
+    seg->plan.sent.n_moves = n;
+    seg->plan.sent.staged = staged;
+    for (unsigned i = 0; st >= 0 && i < seg->n_lanes; i++)
+        if (plan->lanes[i].present && plan->lanes[i].wrote[k] && plan->lanes[i].sinks[k].bytes)
+            staged[seg->plan.sent.n_staged++] = plan->lanes[i].sinks[k];
+    return st;
+}
+
+/* -- publishing --------------------------------------------------------------------------------------------------------------------- */
+
+static void note_published(struct pen_segment *seg, size_t k)
+{
+    struct seg_sink *sink = &seg->sinks[k];
+    const struct pen_plan *sent = &seg->plan.sent;
+    for (size_t i = 0; i < seg->plan.n_moves; i++) {
+        struct seg_part *p = &seg->parts[seg->plan.moves[i].part];
+        if (!p->shown[k].n || pen_position_compare(&seg->plan.moves[i].to, &p->shown[k]) > 0)
+            p->shown[k] = seg->plan.moves[i].to;
+    }
+    for (size_t s = 0; sink->chains && s < seg->n_sources; s++)
+        if (sink->chains[s])
+            pen_chain_settle(sink->chains[s], true);
+    pthread_mutex_lock(&seg->lock);
+    for (size_t i = 0; i < sent->n_staged; i++) {
+        sink->rows += sent->staged[i].rows;
+        sink->files += sent->staged[i].files;
+        sink->file_bytes += sent->staged[i].file_bytes;
+    }
+    sink->commits++;
+    pthread_mutex_unlock(&seg->lock);
+    if (sink->shows) { /* a hint: that it cannot be kept stops nothing */
+        struct pen_error ignored = { 0 };
+        for (size_t i = 0; i < sent->n_moves; i++)
+            pen_state_remember(seg->state, sent->moves[i].key, &sent->moves[i].to, &ignored);
+    }
+}
+
+static void wait_before_next(struct pen_segment *seg)
+{
+    int64_t pause = FIRST_PAUSE;
+    for (int i = 0; i < seg->plan.attempts && pause < LONGEST_PAUSE; i++)
+        pause *= 2;
+    seg->plan.attempts++;
+    seg->plan.not_before = seg->run->clock->now(seg->run->clock->arg) + (pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE);
+}
+
+/* One call of publish(); PEN_OK done, PEN_SKIP unknown yet, PEN_RETRY refused. */
+static pen_status publish_once(struct pen_segment *seg, size_t k, struct pen_error *err)
+{
+    struct seg_sink *sink = &seg->sinks[k];
+    pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
+    pen_status st = pen_failpoint("commit.before-publish", err);
+    if (st >= 0)
+        st = sink->type->publish(sink->ctx, &seg->plan.sent, &outcome, err);
+    if (st >= 0)
+        st = pen_failpoint("commit.after-publish", err);
+    if (st == PEN_RETRY) {
+        if (!seg->plan.attempts)
+            pen_log(&(struct pen_host){ seg->run, sink->name, NULL }, PEN_LOG_WARN, "commit waits: %s", err->msg);
+        memset(err, 0, sizeof *err);
+        outcome = PEN_PUBLISH_UNKNOWN;
+    } else if (st < 0) {
+        return st;
+    }
+    switch (outcome) {
+    case PEN_PUBLISH_DONE:
+        return PEN_OK;
+    case PEN_PUBLISH_REFUSED:
+        pen_log(&(struct pen_host){ seg->run, sink->name, NULL }, PEN_LOG_INFO, "commit refused, another was quicker: reading again from what it shows");
+        return PEN_RETRY;
+    case PEN_PUBLISH_GONE:
+        return pen_fail(err, PEN_FATAL, "%s: the table is not there any more", sink->name);
+    case PEN_PUBLISH_UNKNOWN:
+        break;
+    }
+    if (atomic_load(&seg->run->stopping) && seg->plan.attempts > 8)
+        return pen_fail(err, PEN_FATAL, "%s: stopped while it was unclear whether the last commit happened; the next start finds out", sink->name);
+    wait_before_next(seg);
+    return PEN_SKIP;
+}
+
+/* What was staged for sinks from k on will never be published. */
+static void discard_from(struct pen_segment *seg, size_t k)
+{
+    for (; k < seg->n_sinks; k++) {
+        const struct seg_sink *sink = &seg->sinks[k];
+        for (unsigned i = 0; sink->type->discard && i < seg->n_lanes; i++)
+            if (seg->plan.lanes[i].present && seg->plan.lanes[i].wrote[k] && seg->plan.lanes[i].sinks[k].bytes)
+                sink->type->discard(sink->ctx, &seg->plan.lanes[i].sinks[k]);
+        for (size_t s = 0; sink->chains && s < seg->n_sources; s++)
+            if (sink->chains[s])
+                pen_chain_settle(sink->chains[s], false);
+    }
+}
+
+static pen_status publish_sink(struct pen_segment *seg, size_t k, struct pen_error *err)
+{
+    struct seg_sink *sink = &seg->sinks[k];
+    bool kept = !sink->shows && k; /* dead letters find out by the names of their objects */
+    pen_status st = PEN_OK;
+    if (!seg->plan.begun) {
+        if (k != seg->anchor && !plan_has_rows_for(seg, k))
+            return PEN_OK;
+        st = make_sent(seg, k, err);
+        if (st >= 0 && kept)
+            st = pen_state_save_plan(seg->state, sink->name, &seg->plan.sent, err);
+        if (st >= 0)
+            st = pen_failpoint("commit.planned", err);
+        if (st < 0)
+            return st;
+        seg->plan.begun = true;
+    }
+    st = publish_once(seg, k, err);
+    if (st == PEN_SKIP || (st < 0 && st != PEN_RETRY))
+        return st;
+    if (kept) {
+        pen_status kept_st = st == PEN_OK ? pen_state_finish_plan(seg->state, sink->name, &seg->plan.sent, err)
+                                          : pen_state_drop_plan(seg->state, sink->name, err);
+        if (kept_st < 0)
+            return kept_st;
+    }
+    if (st == PEN_OK)
+        note_published(seg, k);
+    else
+        discard_from(seg, k);
+    sent_clear(&seg->plan.sent);
+    seg->plan.begun = false;
+    seg->plan.attempts = 0;
+    return st;
+}
+
+pen_status pen_plan_publish(struct pen_segment *seg, struct pen_error *err)
+{
+    if (!seg->plan.n_moves && !seg->plan.begun) {
+        bool rows = false;
+        for (size_t k = 0; k < seg->n_sinks; k++)
+            rows = rows || plan_has_rows_for(seg, k);
+        if (!rows)
+            return PEN_OK; /* nothing was read: no empty commits */
+    }
+    while (seg->plan.sink < seg->n_sinks) {
+        pen_status st = publish_sink(seg, seg->plan.sink, err);
+        if (st != PEN_OK)
+            return st;
+        seg->plan.sink++;
+    }
+    return PEN_OK;
+}
+
+/* -- afterwards --------------------------------------------------------------------------------------------------------------------- */
+
+pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err)
+{
+    pen_status st = pen_failpoint("commit.before-settle", err);
+    for (size_t i = 0; i < seg->plan.n_moves && st >= 0; i++) {
+        struct seg_part *p = &seg->parts[seg->plan.moves[i].part];
+        const struct seg_source *src = &seg->sources[p->source];
+        p->at = seg->plan.moves[i].to;
+        if (src->type->settle)
+            st = src->type->settle(src->instance.ctx, p->id, &p->at, err);
+    }
+    for (unsigned i = 0; i < seg->n_lanes; i++)
+        for (size_t t = 0; seg->plan.lanes && t < seg->plan.lanes[i].n_tokens; t++) {
+            const struct seg_source *src = &seg->sources[seg->plan.lanes[i].token_sources[t]];
+            if (src->type->done)
+                src->type->done(src->instance.ctx, seg->plan.lanes[i].tokens[t], PEN_OK, &(struct pen_position){ 0 });
+        }
+    return st < 0 ? st : pen_failpoint("commit.after-settle", err);
+}
+
+pen_status pen_plan_adopt(struct pen_segment *seg, struct seg_part *p, struct pen_error *err)
+{
+    struct seg_sink *sink = &seg->sinks[seg->anchor];
+    char *key = pen_part_key(seg, seg->anchor, p);
+    struct pen_move move = { .key = key, .to = p->at };
+    struct pen_plan plan = { .moves = &move, .n_moves = 1 };
+    pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
+    char id[120];
+    pen_status st = PEN_OK;
+    if (!key)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    snprintf(id, sizeof id, "%016llx%016llx-%s-adopt-%zu", (unsigned long long)seg->run->run_id[0], (unsigned long long)seg->run->run_id[1],
+             sink->name, (size_t)(p - seg->parts));
+    plan.id = id;
+    if (has_chain(seg, seg->anchor, p->source))
+        outcome = PEN_PUBLISH_DONE; /* a chain begins empty */
+    else if (!sink->shows)
+        st = pen_state_finish_plan(seg->state, sink->name, &plan, err), outcome = PEN_PUBLISH_DONE;
+    for (int i = 0; st >= 0 && outcome == PEN_PUBLISH_UNKNOWN && i < 100; i++)
+        st = sink->type->publish(sink->ctx, &plan, &outcome, err);
+    free(key);
+    if (st < 0 && st != PEN_RETRY)
+        return st;
+    if (st == PEN_RETRY || outcome == PEN_PUBLISH_UNKNOWN)
+        return pen_fail(err, PEN_FATAL, "%s: the first commit of a partition's position could not be made", sink->name);
+    if (outcome == PEN_PUBLISH_REFUSED)
+        return PEN_RETRY;
+    if (outcome == PEN_PUBLISH_GONE)
+        return pen_fail(err, PEN_FATAL, "%s: the table is not there any more", sink->name);
+    p->shown[seg->anchor] = p->at;
+    return PEN_OK;
+}
+
+pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err)
+{
+    for (size_t k = 1; k < seg->n_sinks; k++) {
+        struct seg_sink *sink = &seg->sinks[k];
+        struct pen_plan *plan = NULL;
+        pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
+        pen_status st;
+        if (sink->shows)
+            continue;
+        st = pen_state_load_plan(seg->state, sink->name, &plan, err);
+        if (st == PEN_SKIP)
+            continue;
+        if (st == PEN_OK) {
+            plan->replay = true;
+            st = sink->type->publish(sink->ctx, plan, &outcome, err);
+        }
+        if (st == PEN_OK && outcome == PEN_PUBLISH_DONE)
+            st = pen_state_finish_plan(seg->state, sink->name, plan, err);
+        else if (st >= 0)
+            st = pen_fail(err, PEN_FATAL, "%s: the commit that the last run left unfinished could not be finished", sink->name);
+        pen_plan_free(&plan);
+        if (st < 0)
+            return st;
+    }
+    return PEN_OK;
+}

@@ -1,0 +1,363 @@
+/* parts.c - the partitions of a segment's sources: which there are, where each starts, which lane reads it.
+ *
+ * Another lane takes partitions only while all are busy, so that a trickle makes one file a commit and not one a core.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/chain.h"
+#include "engine/segment.h"
+
+#define EVENTS_AT_ONCE 4096
+#define STARVED 1000000 /* microseconds a partition waits while all lanes are busy, before it shares one */
+
+/* -- from ids to indexes ---------------------------------------------------------------------------------------------------------- */
+
+bool pen_id_map_set(struct id_map *m, uint32_t id, size_t index)
+{
+    if (id >= m->cap) {
+        size_t cap = m->cap ? m->cap : 64;
+        uint32_t *at;
+        while (cap <= id)
+            cap *= 2;
+        at = realloc(m->at, cap * sizeof *at);
+        if (!at)
+            return false;
+        memset(at + m->cap, 0, (cap - m->cap) * sizeof *at);
+        m->at = at;
+        m->cap = cap;
+    }
+    m->at[id] = (uint32_t)index + 1;
+    return true;
+}
+void pen_id_map_unset(struct id_map *m, uint32_t id)
+{
+    if (id < m->cap)
+        m->at[id] = 0;
+}
+size_t pen_id_map_get(const struct id_map *m, uint32_t id)
+{
+    return id < m->cap && m->at[id] ? m->at[id] - 1 : SIZE_MAX;
+}
+
+static bool push_index(size_t **v, size_t *n, size_t *cap, size_t index)
+{
+    if (*n == *cap) {
+        size_t more = *cap ? *cap * 2 : 16;
+        size_t *grown = realloc(*v, more * sizeof *grown);
+        if (!grown)
+            return false;
+        *v = grown;
+        *cap = more;
+    }
+    (*v)[(*n)++] = index;
+    return true;
+}
+
+static pen_status queue_part(struct pen_segment *seg, size_t index, struct pen_error *err)
+{
+    seg->parts[index].state = PART_QUEUED;
+    return push_index(&seg->queue, &seg->n_queue, &seg->cap_queue, index) ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
+}
+
+/* -- events ----------------------------------------------------------------------------------------------------------------------- */
+
+/* "NAME" or "NAME@INCARNATION", each escaped. */
+static char *make_key_part(const char *name, const char *incarnation)
+{
+    char *a = pen_key_escape(name), *b = pen_key_escape(incarnation), *out = NULL;
+    if (a && b && (out = malloc(strlen(a) + strlen(b) + 2)))
+        sprintf(out, "%s%s%s", a, b[0] ? "@" : "", b);
+    free(a);
+    free(b);
+    return out;
+}
+
+static pen_status add_part(struct pen_segment *seg, unsigned source, const struct pen_partition_event *ev, size_t *index, struct pen_error *err)
+{
+    struct seg_part p = { .source = source, .id = ev->id };
+    if (pen_id_map_get(&seg->sources[source].by_id, ev->id) != SIZE_MAX)
+        return pen_fail(err, PEN_FATAL, "%s: partition %s was assigned twice", seg->graph->stages[seg->sources[source].stage].name, ev->name);
+    p.name = strdup(ev->name);
+    p.incarnation = strdup(ev->incarnation ? ev->incarnation : "");
+    p.key_part = p.name && p.incarnation ? make_key_part(p.name, p.incarnation) : NULL;
+    p.shown = calloc(seg->n_sinks, sizeof *p.shown);
+    if (p.key_part && p.shown && pen_id_map_set(&seg->sources[source].by_id, ev->id, seg->n_parts)) {
+        pthread_mutex_lock(&seg->lock); /* lanes look at the array */
+        if (seg->n_parts == seg->cap_parts) {
+            size_t cap = seg->cap_parts ? seg->cap_parts * 2 : 16;
+            struct seg_part *parts = realloc(seg->parts, cap * sizeof *parts);
+            if (parts) {
+                seg->parts = parts;
+                seg->cap_parts = cap;
+            }
+        }
+        if (seg->n_parts < seg->cap_parts) {
+            *index = seg->n_parts;
+            seg->parts[seg->n_parts++] = p;
+            seg->sources[source].unended++;
+            pthread_mutex_unlock(&seg->lock);
+            return PEN_OK;
+        }
+        pthread_mutex_unlock(&seg->lock);
+    }
+    free(p.name), free(p.incarnation), free(p.key_part), free(p.shown);
+    return pen_fail(err, PEN_FATAL, "out of memory");
+}
+
+/* Finds where partition `index` starts and queues it; PEN_SKIP when the anchor could not be asked or told yet. */
+static pen_status start_part(struct pen_segment *seg, size_t index, struct pen_error *err)
+{
+    struct seg_part *p = &seg->parts[index];
+    const struct seg_source *src = &seg->sources[p->source];
+    pen_status st = pen_part_find_shown(seg, p, err);
+    if (st == PEN_OK && !p->shown[seg->anchor].n && src->type->beginning) {
+        st = pen_plan_adopt(seg, p, err);
+        if (st == PEN_RETRY) { /* somebody else gave it one: go by that */
+            memset(err, 0, sizeof *err);
+            st = pen_part_find_shown(seg, p, err);
+        }
+    }
+    if (st == PEN_OK && src->type->start_partition)
+        st = src->type->start_partition(src->instance.ctx, p->id, &p->at, err);
+    return st == PEN_OK ? queue_part(seg, index, err) : st;
+}
+
+static pen_status take_event(struct pen_segment *seg, unsigned source, const struct pen_partition_event *ev, struct pen_error *err)
+{
+    size_t index = pen_id_map_get(&seg->sources[source].by_id, ev->id);
+    pen_status st;
+    switch (ev->kind) {
+    case PEN_PARTITION_NO_MORE:
+        seg->sources[source].no_more = true;
+        return PEN_OK;
+    case PEN_PARTITION_ASSIGNED:
+        st = add_part(seg, source, ev, &index, err);
+        return st == PEN_OK ? start_part(seg, index, err) : st;
+    case PEN_PARTITION_REVOKING:
+    case PEN_PARTITION_LOST:
+        if (index == SIZE_MAX)
+            return PEN_OK;
+        seg->parts[index].revoking = true;
+        if (!push_index(&seg->leave, &seg->n_leave, &seg->cap_leave, index))
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        if (ev->kind == PEN_PARTITION_LOST)
+            seg->rewind_wanted = true;
+        else
+            seg->cut_now = true;
+        return PEN_OK;
+    }
+    return pen_fail(err, PEN_FATAL, "a source gave an event of unknown kind %d", (int)ev->kind);
+}
+
+pen_status pen_parts_events(struct pen_segment *seg, struct pen_error *err)
+{
+    for (unsigned s = 0; s < seg->n_sources; s++) {
+        const struct seg_source *src = &seg->sources[s];
+        for (int i = 0; i < EVENTS_AT_ONCE && seg->n_queue < EVENTS_AT_ONCE; i++) {
+            struct pen_partition_event ev = { 0 };
+            pen_status st;
+            if (!src->type->next_event)
+                break;
+            st = src->type->next_event(src->instance.ctx, &ev, err);
+            if (st == PEN_SKIP)
+                break;
+            if (st == PEN_OK)
+                st = take_event(seg, s, &ev, err);
+            if (st < 0)
+                return st;
+        }
+    }
+    return PEN_OK;
+}
+
+/* -- lanes ------------------------------------------------------------------------------------------------------------------------ */
+
+static pen_status give(struct pen_segment *seg, struct pen_lane *lane, size_t index, struct pen_error *err)
+{
+    struct seg_part *p = &seg->parts[index];
+    struct lane_add *a;
+    if (lane->n_adds == lane->cap_adds) {
+        size_t cap = lane->cap_adds ? lane->cap_adds * 2 : 4;
+        struct lane_add *adds = realloc(lane->adds, cap * sizeof *adds);
+        if (!adds)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        lane->adds = adds;
+        lane->cap_adds = cap;
+    }
+    a = &lane->adds[lane->n_adds];
+    a->part = index, a->source = p->source, a->id = p->id, a->at = p->at;
+    a->skip = malloc(seg->n_sinks * sizeof *a->skip);
+    if (!a->skip)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    memcpy(a->skip, p->shown, seg->n_sinks * sizeof *a->skip);
+    lane->n_adds++;
+    p->state = PART_HELD;
+    p->lane = lane->index;
+    lane->held_parts++;
+    lane->busy = true; /* until it says otherwise */
+    pen_lane_signal(lane);
+    return PEN_OK;
+}
+
+/* The lane that should take one more partition, or NULL while all are busy: an idle one, else one more. lock held. */
+static struct pen_lane *free_lane(struct pen_segment *seg)
+{
+    struct pen_lane *best = NULL;
+    for (unsigned i = 0; i < seg->lanes_running; i++)
+        if (!seg->lanes[i].busy && (!best || seg->lanes[i].held_parts < best->held_parts))
+            best = &seg->lanes[i];
+    if (!best && seg->lanes_running < seg->n_lanes) {
+        best = &seg->lanes[seg->lanes_running++];
+        best->running = true;
+        best->passed = seg->cuts;
+        best->rewound = seg->rewinds;
+        pen_lane_starter(best);
+    }
+    return best;
+}
+
+static struct pen_lane *least_loaded(struct pen_segment *seg)
+{
+    struct pen_lane *best = &seg->lanes[0];
+    for (unsigned i = 1; i < seg->lanes_running; i++)
+        if (seg->lanes[i].held_parts < best->held_parts)
+            best = &seg->lanes[i];
+    return best;
+}
+
+pen_status pen_parts_assign(struct pen_segment *seg, struct pen_error *err)
+{
+    size_t done = 0;
+    int64_t now = pen_now(&seg->sources[0].instance.host);
+    pen_status st = PEN_OK;
+    pthread_mutex_lock(&seg->lock);
+    for (; done < seg->n_queue && st >= 0; done++) {
+        struct pen_lane *lane = seg->parts[seg->queue[done]].state == PART_QUEUED ? free_lane(seg) : NULL;
+        if (seg->parts[seg->queue[done]].state != PART_QUEUED)
+            continue;
+        if (!lane && seg->queued_since && now - seg->queued_since > STARVED)
+            lane = least_loaded(seg);
+        if (!lane)
+            break;
+        st = give(seg, lane, seg->queue[done], err);
+        seg->queued_since = 0;
+    }
+    pthread_mutex_unlock(&seg->lock);
+    memmove(seg->queue, seg->queue + done, (seg->n_queue - done) * sizeof *seg->queue);
+    seg->n_queue -= done;
+    if (!seg->n_queue)
+        seg->queued_since = 0;
+    else if (!seg->queued_since)
+        seg->queued_since = now;
+    if (seg->n_queue && seg->queued_since + STARVED < seg->wake_at)
+        seg->wake_at = seg->queued_since + STARVED + 1;
+    return st;
+}
+
+/* Where all running lanes are busy and one holds several partitions, a further lane is to have half of them. lock held. */
+static void choose_to_share(struct pen_segment *seg)
+{
+    struct pen_lane *most = NULL;
+    size_t wanted;
+    if (seg->lanes_running >= seg->n_lanes || seg->n_queue || seg->closing)
+        return;
+    for (unsigned i = 0; i < seg->lanes_running; i++) {
+        if (!seg->lanes[i].busy)
+            return;
+        if (!most || seg->lanes[i].held_parts > most->held_parts)
+            most = &seg->lanes[i];
+    }
+    wanted = most && most->held_parts > 1 ? most->held_parts / 2 : 0;
+    for (size_t i = 0; i < seg->n_parts && wanted; i++) {
+        const struct seg_part *p = &seg->parts[i];
+        if (p->state == PART_HELD && p->lane == most->index && !p->ended && push_index(&seg->leave, &seg->n_leave, &seg->cap_leave, i))
+            wanted--;
+    }
+}
+
+void pen_parts_prepare_cut(struct pen_segment *seg)
+{
+    size_t kept = 0;
+    choose_to_share(seg);
+    for (size_t i = 0; i < seg->n_leave; i++) {
+        struct seg_part *p = &seg->parts[seg->leave[i]];
+        struct pen_lane *lane = &seg->lanes[p->lane];
+        if (p->state == PART_HELD && push_index(&lane->removes, &lane->n_removes, &lane->cap_removes, seg->leave[i]))
+            p->state = PART_LEAVING;
+        if (p->state != PART_RELEASED)
+            seg->leave[kept++] = seg->leave[i];
+    }
+    seg->n_leave = kept;
+}
+
+/* A partition that was read to its end for good leaves its lane at the next cut: a million small files are not to stay. */
+pen_status pen_part_finish(struct pen_segment *seg, size_t index, struct pen_error *err)
+{
+    if (seg->parts[index].finished)
+        return PEN_OK;
+    seg->parts[index].finished = true;
+    return push_index(&seg->leave, &seg->n_leave, &seg->cap_leave, index) ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
+}
+
+static pen_status release(struct pen_segment *seg, struct seg_part *p, struct pen_error *err)
+{
+    const struct seg_source *src = &seg->sources[p->source];
+    pthread_mutex_lock(&seg->lock);
+    p->state = PART_RELEASED;
+    if (!p->ended)
+        seg->sources[p->source].unended--;
+    p->ended = true;
+    pthread_mutex_unlock(&seg->lock);
+    pen_id_map_unset(&seg->sources[p->source].by_id, p->id);
+    return src->type->release_partition ? src->type->release_partition(src->instance.ctx, p->id, err) : PEN_OK;
+}
+
+pen_status pen_parts_after_commit(struct pen_segment *seg, struct pen_error *err)
+{
+    size_t kept = 0;
+    pen_status st = PEN_OK;
+    for (size_t i = 0; i < seg->n_leave && st >= 0; i++) {
+        struct seg_part *p = &seg->parts[seg->leave[i]];
+        if (p->state == PART_HELD) { /* came after the cut: at the next */
+            seg->leave[kept++] = seg->leave[i];
+            seg->cut_now = seg->cut_now || p->revoking;
+            continue;
+        }
+        if (p->state == PART_LEAVING) {
+            pthread_mutex_lock(&seg->lock);
+            seg->lanes[p->lane].held_parts--;
+            pthread_mutex_unlock(&seg->lock);
+        }
+        if (p->revoking || p->finished)
+            st = release(seg, p, err);
+        else if (p->state == PART_LEAVING)
+            st = queue_part(seg, seg->leave[i], err);
+    }
+    seg->n_leave = kept;
+    return st;
+}
+
+pen_status pen_parts_restart(struct pen_segment *seg, struct pen_error *err)
+{
+    pen_status st = PEN_OK;
+    seg->n_queue = seg->n_leave = 0;
+    for (unsigned i = 0; i < seg->lanes_running; i++)
+        seg->lanes[i].held_parts = 0;
+    for (size_t i = 0; i < seg->n_parts && st == PEN_OK; i++) {
+        struct seg_part *p = &seg->parts[i];
+        if (p->state == PART_RELEASED)
+            continue;
+        if (p->revoking || p->finished) {
+            st = release(seg, p, err);
+            continue;
+        }
+        pthread_mutex_lock(&seg->lock);
+        if (p->ended)
+            seg->sources[p->source].unended++;
+        p->ended = false;
+        pthread_mutex_unlock(&seg->lock);
+        st = start_part(seg, i, err);
+    }
+    return st;
+}
