@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/cell.h"
+#include "data/encode.h"
 
 void pen_text_hex(struct pen_text *g, const void *bytes, size_t n)
 {
@@ -16,21 +17,12 @@ void pen_text_hex(struct pen_text *g, const void *bytes, size_t n)
     }
 }
 
-size_t pen_real_text(char *buf, double v)
+void pen_text_real(struct pen_text *t, double v)
 {
-    int n = 0;
-    if (isnan(v) || isinf(v))
-        return (size_t)sprintf(buf, "%s", isnan(v) ? "NaN" : v < 0 ? "-Infinity" : "Infinity");
-    for (int precision = 15; precision <= 17; precision++) {
-        n = snprintf(buf, 32, "%.*g", precision, v);
-        if (strtod(buf, NULL) == v)
-            break;
-    }
-    if (!strpbrk(buf, ".e")) {
-        memcpy(buf + n, ".0", 3);
-        n += 2;
-    }
-    return (size_t)n;
+    if (isfinite(v))
+        pen_json_encode_float(t, v);
+    else
+        pen_text_put(t, isnan(v) ? "NaN" : v < 0 ? "-Infinity" : "Infinity");
 }
 
 void pen_cells_init(struct pen_cells *cells, const struct ArrowSchema *field)
@@ -82,53 +74,8 @@ static void read_decimal(struct pen_cell *cell, const uint8_t le[16], int scale)
     cell->r = strtod(text, NULL);
 }
 
-static void json_value(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row);
-
-static void json_list(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
-{
-    struct pen_column c = pen_column_of(array);
-    const int32_t *o = c.offsets + c.offset + row;
-    pen_text_char(g, '[');
-    for (int32_t i = o[0]; i < o[1]; i++) {
-        if (i > o[0])
-            pen_text_char(g, ',');
-        json_value(g, field->children[0], array->children[0], i);
-    }
-    pen_text_char(g, ']');
-}
-
-static void json_struct(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
-{
-    pen_text_char(g, '{');
-    for (int64_t i = 0; i < field->n_children; i++) {
-        const char *name = field->children[i]->name ? field->children[i]->name : "";
-        if (i > 0)
-            pen_text_char(g, ',');
-        pen_text_json_string(g, name, strlen(name));
-        pen_text_char(g, ':');
-        json_value(g, field->children[i], array->children[i], array->offset + row);
-    }
-    pen_text_char(g, '}');
-}
-
-/* Recursion is bounded by the schema's own depth. */
-static void json_value(struct pen_text *g, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
-{
-    struct pen_cells cells;
-    struct pen_cell cell;
-    pen_cells_init(&cells, field);
-    pen_cells_point(&cells, array);
-    if ((cells.type == PEN_TYPE_LIST || cells.type == PEN_TYPE_STRUCT) && !pen_column_is_null(&cells.column, row)) {
-        (cells.type == PEN_TYPE_LIST ? json_list : json_struct)(g, field, array, row);
-        return;
-    }
-    (void)pen_cell_read(&cell, &cells, row, g, NULL);
-    pen_text_json_cell(g, &cell);
-}
-
 void pen_text_json_cell(struct pen_text *g, const struct pen_cell *cell)
 {
-    char buf[32];
     switch (cell->kind) {
     case PEN_CELL_NULL:
         pen_text_put(g, "null");
@@ -137,20 +84,17 @@ void pen_text_json_cell(struct pen_text *g, const struct pen_cell *cell)
         pen_text_put(g, cell->i ? "true" : "false");
         break;
     case PEN_CELL_INT:
-        pen_text_append(g, buf, (size_t)snprintf(buf, sizeof buf, "%lld", (long long)cell->i));
+        pen_text_format(g, "%lld", (long long)cell->i);
         break;
     case PEN_CELL_REAL:
-        if (isfinite(cell->r))
-            pen_text_append(g, buf, pen_real_text(buf, cell->r));
-        else
-            pen_text_put(g, "null");
+        pen_json_encode_float(g, cell->r);
         break;
     case PEN_CELL_TEXT:
         pen_text_json_string(g, cell->text, cell->n);
         break;
     case PEN_CELL_BLOB:
         pen_text_char(g, '"');
-        pen_text_hex(g, cell->text, cell->n);
+        pen_text_base64(g, cell->text, cell->n);
         pen_text_char(g, '"');
         break;
     case PEN_CELL_JSON:
@@ -201,7 +145,7 @@ pen_status pen_cell_read(struct pen_cell *cell, const struct pen_cells *cells, i
     case PEN_TYPE_LIST:
     case PEN_TYPE_STRUCT:
         scratch->n = 0;
-        json_value(scratch, cells->field, c->array, row);
+        pen_json_encode_value(scratch, cells->field, c->array, row);
         if (scratch->failed)
             return pen_fail(err, PEN_FATAL, "out of memory for a value of column \"%s\"", cells->field->name);
         cell->kind = PEN_CELL_JSON;

@@ -49,16 +49,15 @@ static inline void pen_cells_point(struct pen_cells *cells, const struct ArrowAr
 pen_status pen_cell_read(struct pen_cell *cell, const struct pen_cells *cells, int64_t row, struct pen_text *scratch,
                          struct pen_error *err);
 
-/* The shortest text that reads back as v, with a point or an exponent: "0.1", "5.0", "1e+300"; "Infinity", "-Infinity", "NaN".
- * buf holds 32 bytes. */
-size_t pen_real_text(char *buf, double v);
+/* The shortest text that reads back as v, with a point or an exponent: "0.1", "5.0", "1e300"; "Infinity", "-Infinity", "NaN". */
+void pen_text_real(struct pen_text *t, double v);
 static inline void pen_text_char(struct pen_text *g, char c)
 {
     pen_text_append(g, &c, 1);
 }
-/* The value as JSON: bytes as a string of hexadecimal digits, what is no number as null. */
+/* The value as JSON: bytes as base64, what is no number as null. */
 void pen_text_json_cell(struct pen_text *g, const struct pen_cell *cell);
-/* Lower-case hexadecimal digits, as a JSON string or a table shows bytes. */
+/* Lower-case hexadecimal digits, as tables and CSV show bytes. */
 void pen_text_hex(struct pen_text *g, const void *bytes, size_t n);
 
 #endif

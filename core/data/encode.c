@@ -32,7 +32,7 @@ static int shortest_digits(double v, char digits[20], int *exponent)
     }
 }
 
-static void add_float(struct pen_text *t, double v)
+void pen_json_encode_float(struct pen_text *t, double v)
 {
     char digits[20] = "0", text[64];
     int n = 1, exponent = 0, at = 0;
@@ -133,7 +133,7 @@ void pen_json_encode_value(struct pen_text *t, const struct ArrowSchema *field, 
     case PEN_TYPE_BOOL: pen_text_put(t, pen_column_bool(&c, row) ? "true" : "false"); break;
     case PEN_TYPE_INT32: pen_text_format(t, "%d", pen_column_int32(&c, row)); break;
     case PEN_TYPE_INT64: pen_text_format(t, "%lld", (long long)pen_column_int64(&c, row)); break;
-    case PEN_TYPE_FLOAT64: add_float(t, pen_column_float64(&c, row)); break;
+    case PEN_TYPE_FLOAT64: pen_json_encode_float(t, pen_column_float64(&c, row)); break;
     case PEN_TYPE_DECIMAL128:
         pen_schema_decimal(field, &precision, &scale);
         add_decimal(t, (const uint8_t *)c.data + 16 * (c.offset + row), scale);

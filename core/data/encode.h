@@ -14,4 +14,7 @@ void pen_json_encoder_free(struct pen_json_encoder **e);
 /* A batch of raw messages (pen_schema_raw): value is the row as JSON, all else null. */
 pen_status pen_json_encoder_batch(struct pen_json_encoder *e, const struct ArrowArray *in, struct ArrowArray *out, struct pen_error *err);
 
+/* A double: the fewest digits that read back the same, with a point or an exponent; null where it is no finite number. */
+void pen_json_encode_float(struct pen_text *t, double v);
+
 #endif
