@@ -17,6 +17,9 @@ static const struct verb {
     { "plugins", pen_cli_plugins, "", "the plugins that are there" },
     { "describe", pen_cli_describe, "PLUGIN", "what a plugin is and every option it takes" },
     { "query", pen_cli_query, "SQL NAME=PATH...", "SQL over Delta and Parquet tables" },
+    { "query", pen_cli_query, "SQL NAME=PATH...", "SQL over tables" },
+    { "table", pen_cli_table, "VERB PATH", "what a table is made of, and its upkeep" },
+    { "transport", pen_cli_table, "VERB PATH", "what a transport holds, and its upkeep" },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -128,10 +128,9 @@ static void add_cell(struct pen_printer *p, struct pen_text *g, const struct pen
     } else {
         if (cell->kind == PEN_CELL_BLOB)
             pen_text_hex(&plain, cell->text, cell->n > columns ? columns : cell->n);
-        else if (cell->kind == PEN_CELL_REAL) {
-            char buf[32];
-            pen_text_append(&plain, buf, pen_real_text(buf, cell->r));
-        } else
+        else if (cell->kind == PEN_CELL_REAL)
+            pen_text_real(&plain, cell->r);
+        else
             pen_text_json_cell(&plain, cell);
         add_shown(g, plain.n ? plain.bytes : "", plain.n, columns);
         g->failed |= plain.failed;
@@ -276,7 +275,6 @@ static pen_status csv_row(struct pen_printer *p, const struct pen_cell *cells, s
 {
     for (size_t i = 0; i < p->n_columns; i++) {
         const struct pen_cell *c = &cells[i];
-        char buf[32];
         if (i)
             pen_text_char(&p->line, ',');
         if (c->kind == PEN_CELL_TEXT || c->kind == PEN_CELL_JSON)
@@ -284,7 +282,7 @@ static pen_status csv_row(struct pen_printer *p, const struct pen_cell *cells, s
         else if (c->kind == PEN_CELL_BLOB)
             pen_text_hex(&p->line, c->text, c->n);
         else if (c->kind == PEN_CELL_REAL)
-            pen_text_append(&p->line, buf, pen_real_text(buf, c->r));
+            pen_text_real(&p->line, c->r);
         else if (c->kind != PEN_CELL_NULL)
             pen_text_json_cell(&p->line, c);
     }

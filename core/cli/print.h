@@ -2,7 +2,7 @@
  *
  * Table: columns as wide as their cells (by display width, of the first thousand rows), cells beyond 40 columns cut with an ellipsis unless `wide`, numbers to the
  * right, null as NULL, the number of rows below. What a terminal would act on is escaped.
- * JSON lines: an object a row; booleans, lists and structs as what they are, bytes as hexadecimal digits.
+ * JSON lines: an object a row; booleans, lists and structs as what they are, bytes as base64 (elsewhere: hexadecimal digits).
  * CSV (RFC 4180): names first, lines end in CR LF, null is an empty field and the empty text "". Bytes are as they are, but escaped on a terminal.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PENSTOCK_CLI_PRINT_H

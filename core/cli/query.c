@@ -1,20 +1,19 @@
 /* query.c - penstock query: SQL over tables. SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
 
+#include "cli/cli.h"
 #include "cli/print.h"
-#include "cli/query.h"
 #include "cli/tables.h"
 #include "data/sql.h"
 
 #define SQL_FILE_MAX (16u << 20)
 
-static const char help[] =
+static const char usage[] =
     "Usage: penstock query [OPTION]... SQL NAME=PATH...\n"
     "       penstock query [OPTION]... --file FILE NAME=PATH...\n"
     "\n"
@@ -51,20 +50,16 @@ static void on_interrupt(int signal_number)
     pen_sql_interrupt(interruptible);
 }
 
-/* PEN_SKIP: help was asked for and given. */
-static pen_status parse(int argc, char **argv, struct query_options *o, struct pen_error *err)
+/* -1: go on; else the exit status. */
+static int parse(int argc, char **argv, struct query_options *o)
 {
-    static const struct option known[] = {
-        { "file", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },        { "csv", no_argument, NULL, 'c' },
-        { "wide", no_argument, NULL, 'w' },       { "limit", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
+    static const struct option known[] = { { "file", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
+                                           { "csv", no_argument, NULL, 'c' },        { "wide", no_argument, NULL, 'w' },
+                                           { "limit", required_argument, NULL, 'n' }, { 0 } };
     char *end;
     int c;
     *o = (struct query_options){ .limit = -1 };
-    optind = 0;
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":", known, NULL)) != -1)
+    while ((c = pen_cli_option(argc, argv, known)) != -1)
         switch (c) {
         case 'f':
             o->file = optarg;
@@ -72,7 +67,7 @@ static pen_status parse(int argc, char **argv, struct query_options *o, struct p
         case 'j':
         case 'c':
             if (o->format != PEN_PRINT_TABLE)
-                return pen_fail(err, PEN_BADCONF, "--json and --csv exclude each other");
+                return pen_cli_usage("query", "one of --json and --csv, once");
             o->format = c == 'j' ? PEN_PRINT_JSON : PEN_PRINT_CSV;
             break;
         case 'w':
@@ -82,27 +77,24 @@ static pen_status parse(int argc, char **argv, struct query_options *o, struct p
             errno = 0;
             o->limit = strtoll(optarg, &end, 10);
             if (errno || end == optarg || *end || o->limit < 0)
-                return pen_fail(err, PEN_BADCONF, "--limit=%s: expected a whole number of rows", optarg);
+                return pen_cli_usage("query", "--limit=%s: expected a whole number of rows", optarg);
             break;
         case 'h':
-            fputs(help, stdout);
-            return PEN_SKIP;
-        case ':':
-            return pen_fail(err, PEN_BADCONF, "%s needs a value", argv[optind - 1]);
+            fputs(usage, stdout);
+            return pen_cli_flush();
         default:
-            return pen_fail(err, PEN_BADCONF, "%s: there is no such option", argv[optind - 1]);
+            return PEN_EXIT_USAGE;
         }
-    if (!o->file) {
-        if (optind == argc)
-            return pen_fail(err, PEN_BADCONF, "the SQL is missing: penstock query SQL NAME=PATH...");
+    if (!o->file && optind == argc)
+        return pen_cli_usage("query", "the SQL is missing");
+    if (!o->file)
         o->sql = argv[optind++];
-    }
     o->tables = argv + optind;
     o->n_tables = argc - optind;
     for (int i = 0; i < o->n_tables; i++)
         if (!strchr(o->tables[i], '=') || o->tables[i][0] == '=')
-            return pen_fail(err, PEN_BADCONF, "%s: expected NAME=PATH", o->tables[i]);
-    return PEN_OK;
+            return pen_cli_usage("query", "%s: expected NAME=PATH", o->tables[i]);
+    return -1;
 }
 
 /* The whole of a text file; *text is the caller's. */
@@ -237,8 +229,12 @@ int pen_cli_query(int argc, char **argv)
     struct pen_tables tables = { 0 };
     struct pen_sql *sql = NULL;
     char *text = NULL;
-    pen_status st = parse(argc, argv, &o, &err);
-    if (st == PEN_OK && o.file)
+    int status = parse(argc, argv, &o);
+    pen_status st = PEN_OK;
+    if (status >= 0)
+        return status;
+    signal(SIGPIPE, SIG_DFL); /* `penstock query ... | head` just ends */
+    if (o.file)
         st = read_sql(o.file, &text, &err);
     if (st == PEN_OK)
         st = pen_tables_open(&tables, "query", &err);
@@ -255,10 +251,9 @@ int pen_cli_query(int argc, char **argv)
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
     }
-    if (st < 0)
-        fprintf(stderr, "penstock query: %s\n", err.msg);
+    status = st < 0 ? pen_cli_failed(&err) : PEN_EXIT_DONE;
     pen_sql_free(&sql);
     pen_tables_close(&tables);
     free(text);
-    return st >= 0 ? 0 : st == PEN_BADCONF ? 2 : 1;
+    return status;
 }
