@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/query.h"
 
 static const struct verb {
     const char *name;
@@ -16,7 +15,6 @@ static const struct verb {
     { "graph", pen_cli_graph, "FILE", "a pipeline as a tree, or as a drawing" },
     { "plugins", pen_cli_plugins, "", "the plugins that are there" },
     { "describe", pen_cli_describe, "PLUGIN", "what a plugin is and every option it takes" },
-    { "query", pen_cli_query, "SQL NAME=PATH...", "SQL over Delta and Parquet tables" },
     { "query", pen_cli_query, "SQL NAME=PATH...", "SQL over tables" },
     { "table", pen_cli_table, "VERB PATH", "what a table is made of, and its upkeep" },
     { "transport", pen_cli_table, "VERB PATH", "what a transport holds, and its upkeep" },

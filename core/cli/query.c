@@ -186,20 +186,21 @@ static pen_status print_rows(struct pen_sql *sql, sqlite3_stmt *stmt, struct pen
     int n = sqlite3_column_count(stmt);
     const char **names = calloc((size_t)n + 1, sizeof *names);
     struct pen_cell *cells = calloc((size_t)n + 1, sizeof *cells);
-    pen_status st = names && cells ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
+    pen_status begun = PEN_OK, st = names && cells ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
     for (int i = 0; i < n && st == PEN_OK; i++)
         if (!(names[i] = sqlite3_column_name(stmt, i)))
             st = pen_fail(err, PEN_FATAL, "out of memory");
-    if (st == PEN_OK && n > 0)
-        st = pen_printer_begin(p, names, (size_t)n, err);
-    for (int64_t row = 0; st == PEN_OK; row++) {
-        st = pen_sql_step(sql, stmt, err);
-        if (st != PEN_OK || (limit >= 0 && row >= limit))
-            break;
+    if (st == PEN_OK && (st = pen_sql_step(sql, stmt, err)) >= 0 && n > 0)
+        begun = pen_printer_begin(p, names, (size_t)n, err); /* not before the first row: most mistakes show by then */
+    for (int64_t row = 0; st == PEN_OK && begun == PEN_OK && (limit < 0 || row < limit); row++) {
         for (int i = 0; i < n; i++)
             read_cell(stmt, i, &cells[i]);
-        st = pen_printer_row(p, cells, err);
+        st = n > 0 ? pen_printer_row(p, cells, err) : PEN_OK;
+        if (st == PEN_OK)
+            st = pen_sql_step(sql, stmt, err);
     }
+    if (begun < 0)
+        st = begun;
     if (st >= 0 && n > 0)
         st = pen_printer_end(p, st == PEN_OK, err);
     free(cells);
