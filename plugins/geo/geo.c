@@ -112,7 +112,8 @@ static pen_status coordinates(struct geo *g, const struct ArrowArray *batch, str
     return st;
 }
 
-static pen_status geo_apply(void *ctx, const struct ArrowArray *in, struct ArrowArray *out, struct pen_rejects *rejects, struct pen_error *err)
+static pen_status geo_apply(void *ctx, const struct ArrowArray *in, struct ArrowArray *out, struct pen_rejects *rejects,
+                            struct pen_error *err)
 {
     struct geo *g = ctx;
     struct ArrowArray columns[COLUMNS] = { { .release = NULL } }, kept = { .release = NULL };

@@ -7,11 +7,14 @@
 
 #include <stdlib.h>
 
-enum field { IND, UNIQUE_ID, TITLE, DESCRIPTION, FOLLOWER_COUNT, POSTER_NAME, TAG_LIST, IS_IMAGE_OR_VIDEO, IMAGE_SRC, SAVE_LOCATION, CATEGORY, FIELDS };
+enum field {
+    IND, UNIQUE_ID, TITLE, DESCRIPTION, FOLLOWER_COUNT, POSTER_NAME, TAG_LIST, IS_IMAGE_OR_VIDEO, IMAGE_SRC, SAVE_LOCATION, CATEGORY,
+    FIELDS
+};
 
 /* As they come, in the order in which they leave; only the first has another name then. */
-static const char *const names[FIELDS] = { "index",     "unique_id", "title",     "description",   "follower_count", "poster_name",
-                                           "tag_list",  "is_image_or_video",      "image_src",     "save_location",  "category" };
+static const char *const names[FIELDS] = { "index",    "unique_id",         "title",     "description",   "follower_count", "poster_name",
+                                           "tag_list", "is_image_or_video", "image_src", "save_location", "category" };
 
 struct pin {
     const struct pen_host *host;
@@ -220,7 +223,8 @@ static pen_status locations(struct pin *p, const struct ArrowArray *in, struct A
     return pen_builder_finish(p->texts, out, err);
 }
 
-static pen_status clean_field(struct pin *p, enum field field, const struct ArrowArray *batch, struct ArrowArray *out, struct pen_error *err)
+static pen_status clean_field(struct pin *p, enum field field, const struct ArrowArray *batch, struct ArrowArray *out,
+                              struct pen_error *err)
 {
     const struct clean_field *f = &p->fields[field];
     const struct ArrowArray *in = batch->children[f->index];
@@ -246,7 +250,8 @@ static pen_status clean_field(struct pin *p, enum field field, const struct Arro
     return st;
 }
 
-static pen_status pin_apply(void *ctx, const struct ArrowArray *in, struct ArrowArray *out, struct pen_rejects *rejects, struct pen_error *err)
+static pen_status pin_apply(void *ctx, const struct ArrowArray *in, struct ArrowArray *out, struct pen_rejects *rejects,
+                            struct pen_error *err)
 {
     struct pin *p = ctx;
     struct ArrowArray columns[FIELDS] = { { .release = NULL } }, kept = { .release = NULL };

@@ -52,8 +52,8 @@ pen_status clean_markers_apply(const struct clean_markers *m, const struct Arrow
 
 /* -- numbers (numbers.c) ---------------------------------------------------------------------------------------------------- */
 
-/* A count as people write it: digits, perhaps a point and digits, perhaps k, M or B right after them, white space around it ignored; what is
- * left of a fraction is cut. False for anything else and beyond int32. */
+/* A count as people write it: digits, perhaps a point and digits, perhaps k, M or B right after them, white space around it ignored;
+ * what is left of a fraction is cut. False for anything else and beyond int32. */
 bool clean_count(const char *text, size_t n, int32_t *out);
 /* Row `row` of a column of numbers, its fraction cut; *exact says whether there was none. False where the column holds no numbers, the
  * value is none (NaN), or beyond int32. The row must not be null. */
@@ -62,8 +62,8 @@ bool clean_int32(const struct pen_column *c, const struct clean_field *f, int64_
 bool clean_float64(const struct pen_column *c, const struct clean_field *f, int64_t row, double *out);
 /* The rows of a column as whole numbers; what is none becomes null and raises *unfit. An int32 column is shared; else b, an int32
  * builder, makes the new one. */
-pen_status clean_whole(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out, int64_t *unfit,
-                       struct pen_error *err);
+pen_status clean_whole(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out,
+                       int64_t *unfit, struct pen_error *err);
 /* The key of every row (an index), as a column of int32 without nulls. Rows that have none are rejected; *kept is then the batch
  * without them, else its release stays NULL. `schema` is that of the batch. */
 pen_status clean_key(struct pen_builder *b, const struct ArrowSchema *schema, const struct ArrowArray *batch, const struct clean_field *f,
@@ -73,8 +73,8 @@ pen_status clean_key(struct pen_builder *b, const struct ArrowSchema *schema, co
 
 /* The rows of a column as timestamps; what is none becomes null and raises *unfit. A timestamp column is shared; text is read as
  * pen_parse_timestamp() does by b, a timestamp builder. */
-pen_status clean_times(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out, int64_t *unfit,
-                       struct pen_error *err);
+pen_status clean_times(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out,
+                       int64_t *unfit, struct pen_error *err);
 
 /* -- text (text.c) ---------------------------------------------------------------------------------------------------------- */
 

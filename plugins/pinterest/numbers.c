@@ -22,7 +22,8 @@ static size_t space_at(const char *text, size_t n)
     if (n < 3 || (s[0] != 0xe1 && s[0] != 0xe2 && s[0] != 0xe3))
         return 0;
     unsigned c = (s[0] & 0xfu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
-    return c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000 ? 3 : 0;
+    bool space = c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    return space ? 3 : 0;
 }
 
 static void trim(const char **text, size_t *n)
@@ -161,8 +162,8 @@ bool clean_float64(const struct pen_column *c, const struct clean_field *f, int6
     }
 }
 
-pen_status clean_whole(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out, int64_t *unfit,
-                       struct pen_error *err)
+pen_status clean_whole(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out,
+                       int64_t *unfit, struct pen_error *err)
 {
     struct pen_column c = pen_column_at(batch, f->index);
     if (f->type == PEN_TYPE_INT32)

@@ -2,7 +2,8 @@
 #include "clean.h"
 
 /* The value's JSON text, a string without its quotes (those of times and of base64 hold no escapes). */
-static void append_text(struct pen_builder *b, const struct ArrowSchema *field, const struct ArrowArray *column, int64_t row, struct pen_text *t)
+static void append_text(struct pen_builder *b, const struct ArrowSchema *field, const struct ArrowArray *column, int64_t row,
+                        struct pen_text *t)
 {
     pen_text_clear(t);
     pen_json_encode_value(t, field, column, row);
@@ -33,7 +34,10 @@ pen_status clean_text(const struct ArrowArray *batch, const struct ArrowSchema *
         return st;
     for (int64_t i = 0; i < column->length && !pen_text_failed(&t); i++)
         append_text(b, field, column, i, &t);
-    st = pen_text_failed(&t) ? pen_fail(err, PEN_FATAL, "out of memory for the text of column \"%s\"", field->name) : pen_builder_finish(b, out, err);
+    if (pen_text_failed(&t))
+        st = pen_fail(err, PEN_FATAL, "out of memory for the text of column \"%s\"", field->name);
+    else
+        st = pen_builder_finish(b, out, err);
     pen_text_fini(&t);
     pen_builder_free(&b);
     return st;

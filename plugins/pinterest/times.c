@@ -1,8 +1,8 @@
 /* times.c - times out of columns that hold them as text. SPDX-License-Identifier: Apache-2.0 */
 #include "clean.h"
 
-pen_status clean_times(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out, int64_t *unfit,
-                       struct pen_error *err)
+pen_status clean_times(struct pen_builder *b, const struct ArrowArray *batch, const struct clean_field *f, struct ArrowArray *out,
+                       int64_t *unfit, struct pen_error *err)
 {
     struct pen_column c = pen_column_at(batch, f->index);
     if (f->type == PEN_TYPE_TIMESTAMP)

@@ -122,7 +122,8 @@ static pen_status user_names(struct user *u, const struct ArrowArray *batch, str
     return st;
 }
 
-static pen_status user_apply(void *ctx, const struct ArrowArray *in, struct ArrowArray *out, struct pen_rejects *rejects, struct pen_error *err)
+static pen_status user_apply(void *ctx, const struct ArrowArray *in, struct ArrowArray *out, struct pen_rejects *rejects,
+                             struct pen_error *err)
 {
     struct user *u = ctx;
     struct ArrowArray columns[COLUMNS] = { { .release = NULL } }, kept = { .release = NULL };
