@@ -131,7 +131,7 @@ static void message_text(struct pen_intake *in, const struct ArrowSchema *want, 
     taken_text(in, want, t);
 }
 
-static bool text_equals(const struct pen_text *t, const char *want)
+__attribute__((unused)) static bool text_equals(const struct pen_text *t, const char *want)
 {
     return t->n == strlen(want) && memcmp(t->bytes, want, t->n) == 0;
 }
