@@ -135,19 +135,36 @@ const char *pen_codec_refusal(int number)
     return number < 0 || (size_t)number >= sizeof names / sizeof *names ? "unknown" : names[number];
 }
 
+pen_status pen_restore_check(int number, const void *bytes, size_t n, size_t size, struct pen_error *err)
+{
+    size_t got = size;
+    if (number == PQ_UNCOMPRESSED) {
+        got = n;
+    } else if (number == PQ_SNAPPY) {
+        if (snappy_uncompressed_length(bytes, n, &got) != SNAPPY_OK)
+            return pen_fail(err, PEN_FATAL, "snappy data are damaged");
+    } else if (number == PQ_ZSTD) {
+        unsigned long long says = ZSTD_getFrameContentSize(bytes, n);
+        if (says == ZSTD_CONTENTSIZE_ERROR)
+            return pen_fail(err, PEN_FATAL, "zstd data are damaged");
+        if (says != ZSTD_CONTENTSIZE_UNKNOWN)
+            got = says > SIZE_MAX ? SIZE_MAX : (size_t)says;
+    }
+    if (got != size)
+        return pen_fail(err, PEN_FATAL, "a page holds %zu bytes where its header says %zu", got, size);
+    return PEN_OK;
+}
+
 pen_status pen_restore(struct pen_restorer *r, int number, const void *bytes, size_t n, void *out, size_t size, struct pen_error *err)
 {
     size_t got = size;
     switch (number) {
     case PQ_UNCOMPRESSED:
-        if (n != size)
-            return pen_fail(err, PEN_FATAL, "a page of %zu bytes says it has %zu", n, size);
-        if (n)
+        if (n) /* n is size, says pen_restore_check() */
             memcpy(out, bytes, n);
         return PEN_OK;
     case PQ_SNAPPY:
-        if (snappy_uncompressed_length(bytes, n, &got) != SNAPPY_OK || got != size ||
-            snappy_uncompress(bytes, n, out, &got) != SNAPPY_OK || got != size)
+        if (snappy_uncompress(bytes, n, out, &got) != SNAPPY_OK || got != size)
             return pen_fail(err, PEN_FATAL, "snappy data are damaged");
         return PEN_OK;
     case PQ_ZSTD:
@@ -157,7 +174,7 @@ pen_status pen_restore(struct pen_restorer *r, int number, const void *bytes, si
         if (ZSTD_isError(got))
             return pen_fail(err, PEN_FATAL, "zstd data are damaged: %s", ZSTD_getErrorName(got));
         if (got != size)
-            return pen_fail(err, PEN_FATAL, "a page holds %zu bytes and says %zu", got, size);
+            return pen_fail(err, PEN_FATAL, "a page holds %zu bytes where its header says %zu", got, size);
         return PEN_OK;
     default:
         return pen_fail(err, PEN_FATAL, "codec %s (%d) is not supported", pen_codec_refusal(number), number);

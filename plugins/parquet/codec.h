@@ -33,7 +33,9 @@ pen_status pen_restorer_new(struct pen_restorer **out, struct pen_error *err);
 void pen_restorer_free(struct pen_restorer **r);
 /* Name of a codec number that is known but not built in, "unknown" for others, NULL for those that can be restored. */
 const char *pen_codec_refusal(int number);
-/* Restores exactly `size` bytes into out. */
+/* Refuses bytes that say themselves that they do not become `size`, before memory is taken for it. */
+pen_status pen_restore_check(int number, const void *bytes, size_t n, size_t size, struct pen_error *err);
+/* Restores exactly `size` bytes into out, after pen_restore_check(). */
 pen_status pen_restore(struct pen_restorer *r, int number, const void *bytes, size_t n, void *out, size_t size, struct pen_error *err);
 
 /* CRC-32 of ISO 3309, the one of gzip. */

@@ -1,7 +1,10 @@
 # tests/parquet: the library of Parquet files, the plugin. SPDX-License-Identifier: Apache-2.0
 if PLUGIN_PARQUET
 PARQUET_TEST_LIBS = plugins/parquet/libparquet.la core/libpenstock.la
-check_PROGRAMS += tests/parquet/parquet_sample
+check_PROGRAMS += tests/parquet/parquet_sample tests/parquet/test_roundtrip
 tests_parquet_parquet_sample_SOURCES = tests/parquet/parquet_sample.c tests/parquet/sample.h
 tests_parquet_parquet_sample_LDADD = $(PARQUET_TEST_LIBS)
+tests_parquet_test_roundtrip_SOURCES = tests/parquet/test_roundtrip.c tests/parquet/sample.h tests/parquet/memfile.h tests/tap.h
+tests_parquet_test_roundtrip_LDADD = $(PARQUET_TEST_LIBS)
+TESTS += tests/parquet/test_roundtrip
 endif
