@@ -114,7 +114,8 @@ pen_status journal_read_record(int fd, uint64_t at, uint64_t size, uint64_t sequ
     got = jio_read(fd, head, sizeof head, at);
     if (got < 0)
         return pen_fail(err, PEN_FATAL, "cannot read the commit log: %s", strerror(errno));
-    if (got < (ssize_t)sizeof head || !jf_record_get(head, r) || r->sequence != sequence || r->body > size - at - sizeof head)
+    if (got < (ssize_t)sizeof head || !jf_record_get(head, r) || r->sequence != sequence ||
+        jf_padded(r->body) > size - at - sizeof head)
         return PEN_SKIP;
     p = malloc(r->body ? r->body : 1);
     if (!p)
