@@ -54,7 +54,7 @@ const char *pen_describe_type(const struct pen_option *o, char *buf, size_t size
     if ((o->min || o->max) && n < size) {
         pen_option_bound(o, o->min, low, sizeof low);
         pen_option_bound(o, o->max, high, sizeof high);
-        n += (size_t)(o->max == INT64_MAX ? snprintf(buf + n, size - n, ", %s or more", low) : snprintf(buf + n, size - n, ", %s to %s", low, high));
+        n += (size_t)(pen_option_unbounded(o) ? snprintf(buf + n, size - n, ", %s or more", low) : snprintf(buf + n, size - n, ", %s to %s", low, high));
     }
     if (o->type != PEN_OPT_ENUM && o->choices && n < size)
         n += (size_t)snprintf(buf + n, size - n, ", or %s", o->choices);
@@ -137,7 +137,7 @@ static cJSON *options_json(const struct pen_option *table)
         add_text(one, "default", o->def);
         if (o->min || o->max) {
             cJSON_AddStringToObject(one, "min", pen_option_bound(o, o->min, bound, sizeof bound));
-            if (o->max != INT64_MAX)
+            if (!pen_option_unbounded(o))
                 cJSON_AddStringToObject(one, "max", pen_option_bound(o, o->max, bound, sizeof bound));
         }
         add_text(one, "choices", o->choices);

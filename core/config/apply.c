@@ -25,6 +25,8 @@ static bool apply_value(struct pen_config *c, const struct pen_option *o, const 
     struct pen_error err = { 0 };
     pen_status st;
     bool secret = o->flags & PEN_OPTION_SECRET || s->hidden;
+    if (s->broken)
+        return false;
     if (s->hidden)
         shown.flags |= PEN_OPTION_SECRET; /* what came out of a file is not printed either */
     if ((o->flags & PEN_OPTION_REQUIRED) && !s->value[0] && o->type == PEN_OPT_STRING) {

@@ -148,7 +148,7 @@ static bool check_sections_twice(struct pen_config *c)
         const struct pen_section *a = v[first].section, *b = v[i].section;
         if (compare_sections(a, b) != 0)
             first = i;
-        else if (b->kind[0] && (b->name[0] || !is_stage(b)))
+        else if (b->kind[0] && b->kind[0] != '?' && (b->name[0] || !is_stage(b)))
             pen_config_mistake(c, b->name[0] ? b->name_place : b->place, NULL, "[%s%s%s] is given twice: [%s%s%s] stands in %s already", b->kind,
                                b->name[0] ? " " : "", b->name, a->kind, a->name[0] ? " " : "", a->name,
                                place_text(&a->place, &b->place, where, sizeof where));
@@ -316,13 +316,12 @@ static bool read_settings(struct pen_config *c)
 /* What stands before the first section: includes, and nothing else. */
 static void check_top(struct pen_config *c)
 {
+    static const char *const include = "include";
     for (size_t i = 0; i < c->n_sections; i++)
-        for (size_t k = 0; !c->sections[i]->kind[0] && c->sections[i]->place.column == 1 && c->sections[i]->place.line == 1 &&
-                           k < c->sections[i]->n_settings;
-             k++) {
+        for (size_t k = 0; !c->sections[i]->kind[0] && k < c->sections[i]->n_settings; k++) {
             const struct pen_setting *s = &c->sections[i]->settings[k];
             if (strcmp(s->key, "include") != 0)
-                pen_config_mistake(c, s->key_place, strcmp(s->key, "incldue") == 0 ? "include" : NULL,
+                pen_config_mistake(c, s->key_place, pen_suggest(s->key, &include, 1),
                                    "%s stands before the first section, where only `include` may", s->key);
         }
 }

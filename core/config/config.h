@@ -30,6 +30,7 @@ struct pen_setting {
     const struct pen_span *spans; /* where the bytes of value come from: see pen_setting_place() */
     size_t n_spans;
     bool hidden;              /* parts came from ${file:}: not to be printed */
+    bool broken;              /* a ${…} in it led nowhere, which is reported: its value says nothing */
 };
 /* The place in the file of byte `at` of the value. */
 struct pen_place pen_setting_place(const struct pen_setting *s, size_t at);

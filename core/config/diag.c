@@ -89,8 +89,10 @@ static const struct pen_text_line *line_of(const struct pen_place *p)
 static size_t shown_column(const struct pen_place *p)
 {
     const struct pen_text_line *line = line_of(p);
-    if (!line || !p->column)
+    if (!p->column)
         return 0;
+    if (!line)
+        return p->column;
     return count_characters(p->file->bytes + line->offset, p->column - 1 < line->length ? p->column - 1 : line->length) + 1;
 }
 

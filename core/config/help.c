@@ -42,7 +42,7 @@ const char *pen_option_help(const struct pen_option *o, struct pen_arena *mem)
 {
     char low[48], high[48], range[128] = "";
     bool pairs = o->type == PEN_OPT_PAIRS;
-    if ((o->min || o->max) && o->max == INT64_MAX)
+    if ((o->min || o->max) && pen_option_unbounded(o))
         snprintf(range, sizeof range, ", %s or more", pen_option_bound(o, o->min, low, sizeof low));
     else if (o->min || o->max)
         snprintf(range, sizeof range, ", %s to %s", pen_option_bound(o, o->min, low, sizeof low), pen_option_bound(o, o->max, high, sizeof high));

@@ -226,7 +226,8 @@ static char *take_section(struct reader *r, const char *line, size_t from, size_
     } else {
         pen_diag_add(&r->c->diags, PEN_DIAG_ERROR, place_at(r, at < n ? at : n), NULL, NULL,
                      "no section: expected [kind name], names of letters, digits, - and _");
-        kind = name = "";
+        kind = "?"; /* of which nothing more is said */
+        name = "";
         kind_at[0] = name_at[0] = from;
     }
     r->section = kind && name ? pen_section_add(r->c, kind, name, place_at(r, kind_at[0])) : NULL;
@@ -346,15 +347,29 @@ static char *next_line(char *buf, int num, void *stream)
     return NULL;
 }
 
+/* A file with a NUL byte is not read at all. */
+static bool report_nul(struct reader *r)
+{
+    for (r->next_line = 1; r->next_line <= r->file->n_lines; r->next_line++) {
+        const struct pen_text_line *line = &r->file->lines[r->next_line - 1];
+        const char *nul = memchr(r->file->bytes + line->offset, '\0', line->length);
+        if (nul) {
+            pen_diag_add(&r->c->diags, PEN_DIAG_ERROR, place_at(r, (size_t)(nul - r->file->bytes) - line->offset), NULL, NULL,
+                         "NUL byte: this is no text file");
+            return true;
+        }
+    }
+    r->next_line = 0;
+    return false;
+}
+
 bool pen_ini_parse(struct pen_config *c, struct pen_text_file *file)
 {
     struct reader r = { .c = c, .file = file };
     int st;
     bool good;
-    if (memchr(file->bytes, '\0', file->size)) {
-        pen_diag_add(&c->diags, PEN_DIAG_ERROR, (struct pen_place){ file, 0, 0 }, NULL, NULL, "holds NUL bytes: this is no text file");
+    if (report_nul(&r))
         return true;
-    }
     r.section = pen_section_add(c, "", "", (struct pen_place){ file, 1, 1 }); /* what stands before the first section */
     if (!r.section)
         return false;

@@ -181,9 +181,11 @@ static void put_all(struct value *v, struct pen_setting *s, const char *relative
 bool pen_interpolate(struct pen_config *c, struct pen_setting *s, const char *relative_to)
 {
     struct value v = { .c = c, .raw = s };
+    size_t errors = c->diags.errors;
     if (!strstr(s->value, "${"))
         return true;
     put_all(&v, s, relative_to);
+    s->broken = c->diags.errors != errors;
     if (!v.oom && (s->value = pen_arena_copy(&c->mem, v.text ? v.text : "", v.n))) {
         s->spans = v.spans;
         s->n_spans = v.n_spans;

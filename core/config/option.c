@@ -45,7 +45,7 @@ static pen_status check_bounds(const struct pen_option *o, const char *text, dou
         return PEN_OK;
     pen_option_bound(o, o->min, low, sizeof low);
     pen_option_bound(o, o->max, high, sizeof high);
-    if (o->max == INT64_MAX)
+    if (pen_option_unbounded(o))
         snprintf(reason, sizeof reason, "expected %s or more", low);
     else
         snprintf(reason, sizeof reason, "expected %s to %s", low, high);

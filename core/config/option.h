@@ -29,6 +29,11 @@ const char *pen_option_type_name(const struct pen_option *o);
 pen_status pen_option_word(const char *text, size_t *at, size_t *start, size_t *n, struct pen_error *err);
 /* NAME (type, default 10s, 1s to 1d): documentation. As messages show it. NULL when memory is short. */
 const char *pen_option_help(const struct pen_option *o, struct pen_arena *mem);
+/* Whether its max is no bound to speak of. */
+static inline bool pen_option_unbounded(const struct pen_option *o)
+{
+    return o->max >= INT64_C(1) << 60;
+}
 /* A bound (min or max) of o as text in the option's own unit. Returns buf. */
 const char *pen_option_bound(const struct pen_option *o, int64_t bound, char *buf, size_t size);
 

@@ -50,11 +50,11 @@ static bool add_stages(struct pen_config *c)
         if (plugin && plugin->value[0]) {
             s->plugin = plugin->value;
             s->plugin_place = plugin->value_place;
-        } else {
+        } else if (!plugin || !plugin->broken) {
             pen_diag_add(&c->diags, PEN_DIAG_ERROR, plugin ? plugin->value_place : section->place, pen_option_help(&pen_stage_options[0], &c->mem),
                          NULL, "%s %s lacks the option plugin", section->kind, section->name);
         }
-        if (id && (!id->value[0] || strpbrk(id->value, "./ \t\n")))
+        if (id && !id->broken && (!id->value[0] || strpbrk(id->value, "./ \t\n")))
             pen_config_mistake(c, id->value_place, NULL, "id = \"%.60s\": expected a name without dots, slashes and spaces", id->value);
     }
     c->n_stages = n;
@@ -124,6 +124,8 @@ static bool read_inputs(struct pen_config *c, struct pen_stage_config *stage)
         pen_config_mistake(c, s->key_place, NULL, "source %s: a source has no input", stage->name);
         return true;
     }
+    if (s && s->broken)
+        return true;
     while (s && (st = pen_option_word(s->value, &at, &start, &n, &err)) != PEN_SKIP) {
         char *text;
         if (st < 0) {
@@ -155,9 +157,9 @@ static void report_cycle(struct pen_config *c, const struct step *path, size_t d
         from--;
     /* path goes from reader to what it reads: printed the way the records flow */
     for (size_t i = depth + 1; i-- > from && used + 80 < sizeof text;)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s -> ", path[i].stage->name);
-    pen_config_mistake(c, closing->place, NULL, "input: the stages go round in a cycle: %s -> %s%s", closing->stage->name, text,
-                       used + 80 < sizeof text ? "" : "... -> ");
+        used += (size_t)snprintf(text + used, sizeof text - used, " -> %s", path[i].stage->name);
+    pen_config_mistake(c, closing->place, NULL, "input: the stages go round in a cycle: %s%s%s", closing->stage->name, text,
+                       used + 80 < sizeof text ? "" : " -> ...");
 }
 
 /* Depth first, without recursion; an input that leads to a stage on the way is reported. */
@@ -210,7 +212,7 @@ static bool check_ends(struct pen_config *c)
             continue;
         if (s->kind == PEN_STAGE_TRANSPORT && !pen_config_setting(s->section, "input"))
             pen_config_mistake(c, s->section->place, NULL, "transport %s: it has no input, and nobody reads it", s->name);
-        else if (s->kind != PEN_STAGE_TRANSPORT)
+        else if (s->kind != PEN_STAGE_TRANSPORT && !c->diags.errors) /* a mistake may be why */
             pen_config_warn(c, s->section->place, NULL, "%s %s: nobody reads it", kind_names[s->kind], s->name);
     }
     free(read);
@@ -226,6 +228,6 @@ bool pen_stages_read(struct pen_config *c)
             return false;
     check_ids(c);
     if (!c->n_stages && !c->diags.errors)
-        pen_config_mistake(c, (struct pen_place){ c->files[0], 0, 0 }, NULL, "has no stage: expected sections such as [source NAME], [sink NAME]");
+        pen_config_mistake(c, (struct pen_place){ c->files[0], 1, 1 }, NULL, "there is no stage: expected sections such as [source NAME], [sink NAME]");
     return check_cycles(c) && check_ends(c);
 }

@@ -219,14 +219,19 @@ static bool is_kind(const struct pen_plugin *p, pen_kind kind)
     return false;
 }
 
-const char *pen_plugin_kinds(const struct pen_plugin *plugin, char *buf, size_t size)
+static const char *list_kinds(const struct pen_plugin *plugin, const char *between, char *buf, size_t size)
 {
     size_t used = 0;
     snprintf(buf, size, "nothing");
     for (pen_kind k = PEN_KIND_SOURCE; k <= PEN_KIND_TABLE; k++)
         if (is_kind(plugin, k) && used < size)
-            used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "", kind_names[k]);
+            used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? between : "", kind_names[k]);
     return buf;
+}
+
+const char *pen_plugin_kinds(const struct pen_plugin *plugin, char *buf, size_t size)
+{
+    return list_kinds(plugin, ", ", buf, size);
 }
 
 const char *pen_plugin_path(const struct pen_plugin *plugin)
@@ -324,7 +329,7 @@ pen_status pen_plugin_load(const char *name, pen_kind kind, const struct pen_plu
     if (st == PEN_SKIP)
         return not_found(name, suggestion, err);
     if (!is_kind(l->plugin, kind))
-        return pen_fail(err, PEN_BADCONF, "plugin %s: %s is a %s, not a %s", name, l->path, pen_plugin_kinds(l->plugin, kinds, sizeof kinds),
+        return pen_fail(err, PEN_BADCONF, "plugin %s: %s is a %s, not a %s", name, l->path, list_kinds(l->plugin, " and ", kinds, sizeof kinds),
                         kind_names[kind]);
     *out = l->plugin;
     return PEN_OK;
