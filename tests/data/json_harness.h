@@ -83,7 +83,7 @@ static void want_init(struct ArrowSchema *out, const char *text)
 }
 
 /* An intake of one target on the named kernel, which may be NULL: the best. */
-static struct pen_intake *intake_on(const char *kernel, const struct ArrowSchema *want, size_t max_record)
+__attribute__((unused)) static struct pen_intake *intake_on(const char *kernel, const struct ArrowSchema *want, size_t max_record)
 {
     struct pen_intake *in = NULL;
     struct pen_error err = { 0 };
@@ -96,7 +96,7 @@ static struct pen_intake *intake_on(const char *kernel, const struct ArrowSchema
 }
 
 /* What was taken since begin: each row's JSON, each rejection as "! reason", a line each, rows first. `nulled` columns as "# name n". */
-static void taken_text(struct pen_intake *in, const struct ArrowSchema *want, struct pen_text *t)
+__attribute__((unused)) static void taken_text(struct pen_intake *in, const struct ArrowSchema *want, struct pen_text *t)
 {
     struct ArrowArray out;
     struct pen_error err = { 0 };
@@ -123,7 +123,7 @@ static void taken_text(struct pen_intake *in, const struct ArrowSchema *want, st
 }
 
 /* One record as a message. */
-static void message_text(struct pen_intake *in, const struct ArrowSchema *want, const char *record, size_t n, struct pen_text *t)
+__attribute__((unused)) static void message_text(struct pen_intake *in, const struct ArrowSchema *want, const char *record, size_t n, struct pen_text *t)
 {
     struct pen_message m = { .value = record, .value_size = n, .timestamp = INT64_MIN, .offset = -1, .position = 7 };
     pen_intake_begin(in);
