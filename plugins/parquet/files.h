@@ -31,6 +31,7 @@ struct pen_files_options {
 struct pen_file {
     char *path;               /* relative to url, its levels escaped as they lie there: "year=2021/PREFIX-00000.parquet" */
     char *token;              /* PEN_FILES_TOKEN: for pen_store_publish(); else NULL */
+    size_t n_partition_values;
     char **partition_values;  /* text of each partition column, in the order of partition_by; NULL: null */
     int64_t rows, size;
     struct pen_parquet_writer *writer; /* closed; ask it for its stats */

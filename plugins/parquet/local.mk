@@ -8,7 +8,8 @@ plugins_parquet_libparquet_la_SOURCES = plugins/parquet/parquet.h plugins/parque
 	plugins/parquet/column.h plugins/parquet/column.c plugins/parquet/writer.c \
 	plugins/parquet/footer.h plugins/parquet/footer.c plugins/parquet/tree.c \
 	plugins/parquet/decode.h plugins/parquet/decode.c plugins/parquet/page.h plugins/parquet/page.c plugins/parquet/values.c \
-	plugins/parquet/assemble.h plugins/parquet/assemble.c plugins/parquet/reader.c
+	plugins/parquet/assemble.h plugins/parquet/assemble.c plugins/parquet/reader.c \
+	plugins/parquet/partition.h plugins/parquet/partition.c plugins/parquet/files.c
 plugins_parquet_libparquet_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZSTD_CFLAGS)
 plugins_parquet_libparquet_la_CFLAGS = $(AM_CFLAGS)
 plugins_parquet_libparquet_la_LDFLAGS = $(AM_LDFLAGS)
