@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "file.h"
+#include "sink.h"
 
 extern const struct pen_plugin file_LTX_pen_plugin;
 const struct pen_plugin file_LTX_pen_plugin = {
@@ -11,4 +11,5 @@ const struct pen_plugin file_LTX_pen_plugin = {
     .summary = "JSON lines and CSV in files, followed and replayed; and written",
     .licence = "Apache-2.0",
     .source = &file_source,
+    .sink = &file_sink,
 };

@@ -1,0 +1,236 @@
+/* sink.c - the file sink: rows of lanes as JSON lines or CSV, into one file, standard output, or a folder with a file for each plan and lane.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "sink.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FLUSH (256u << 10) /* bytes of text */
+
+struct writer {
+    struct file_sink *sink;
+    unsigned lane;
+    struct output *output; /* NULL: nothing was written since the last stage() */
+    struct pen_text text, scratch;
+    int64_t rows, written;
+};
+
+static const struct pen_option options[] = {
+    { "path", PEN_OPT_STRING, offsetof(struct file_sink, path), NULL, 0, 0, NULL, PEN_OPTION_REQUIRED,
+      "A path that ends in .jsonl, .json or .csv (perhaps with .gz or .zst behind) is that one file, which is appended to; - is standard output; any other path is "
+      "a folder." },
+    { "format", PEN_OPT_ENUM, offsetof(struct file_sink, format), "auto", 0, 0, "auto|jsonl|csv", 0,
+      "auto goes by the path's extension, and is JSON lines for folders and standard output." },
+    { "compression", PEN_OPT_COMPRESSION, offsetof(struct file_sink, compression), "none", 0, 0, NULL, 0,
+      "Of the files of a folder: none or zstd:LEVEL. One file is compressed as its extension says." },
+    { "fsync", PEN_OPT_BOOL, offsetof(struct file_sink, fsync), "yes", 0, 0, NULL, 0,
+      "Whether each commit waits for the disk; without, a power loss may take what was committed last." },
+    { "header", PEN_OPT_BOOL, offsetof(struct file_sink, header), "yes", 0, 0, NULL, 0, "CSV: whether files begin with a line of names." },
+    { "delimiter", PEN_OPT_STRING, offsetof(struct file_sink, delimiter), ",", 0, 0, NULL, 0, "CSV: the one byte between columns." },
+    { 0 }
+};
+
+static pen_status no_memory(struct pen_error *err)
+{
+    return pen_fail(err, PEN_FATAL, "out of memory");
+}
+
+/* Where temporary files lie, and the sidecar: hidden beside the file. */
+static pen_status name_companions(struct file_sink *s, struct pen_error *err)
+{
+    const char *slash = strrchr(s->path, '/');
+    int folder = slash ? (int)(slash - s->path) + 1 : 0;
+    int n = s->standard_output ? asprintf(&s->near, "%s/%s.", pen_state_path(s->host), pen_stage_name(s->host))
+                               : asprintf(&s->near, "%.*s.%s.penstock-", folder, s->path, s->path + folder);
+    if (n < 0) {
+        s->near = NULL;
+        return no_memory(err);
+    }
+    if (!s->standard_output && asprintf(&s->sidecar, "%.*s.%s.penstock", folder, s->path, s->path + folder) < 0) {
+        s->sidecar = NULL;
+        return no_memory(err);
+    }
+    return PEN_OK;
+}
+
+static pen_status start(void *ctx, const struct pen_host *host, struct pen_error *err)
+{
+    struct file_sink *s = ctx;
+    file_format format;
+    bool one_file;
+    s->host = host;
+    file_kind(s->path, &format, &s->codec, &one_file);
+    s->standard_output = strcmp(s->path, "-") == 0;
+    s->folder = !one_file && !s->standard_output;
+    if (s->folder)
+        s->codec = FILE_PLAIN;
+    s->csv = s->format == FILE_CSV || (s->format == FILE_AUTO && one_file && format == FILE_CSV);
+    if (s->compression.codec == PEN_CODEC_SNAPPY)
+        return pen_fail(err, PEN_BADCONF, "compression = snappy: text files are compressed by zstd, or by gzip where the path ends in .gz");
+    if (s->compression.codec == PEN_CODEC_ZSTD && s->codec == FILE_GZIP)
+        return pen_fail(err, PEN_BADCONF, "compression = zstd, but path = %s ends in .gz: leave one out", s->path);
+    if (s->compression.codec == PEN_CODEC_ZSTD && !s->folder && s->codec != FILE_ZSTD)
+        return pen_fail(err, PEN_BADCONF, "compression = zstd, but path = %s does not end in .zst", s->path);
+    if (s->compression.codec == PEN_CODEC_ZSTD)
+        s->codec = FILE_ZSTD;
+    if (strlen(s->delimiter) != 1 || strchr("\"\r\n", s->delimiter[0]))
+        return pen_fail(err, PEN_BADCONF, "delimiter = \"%s\": expected one byte that is no quote and no line break", s->delimiter);
+    snprintf(s->run, sizeof s->run, "%" PRIx64 "%x", (uint64_t)pen_wall_clock(host), (unsigned)getpid());
+    pen_status status = s->folder ? PEN_OK : name_companions(s, err);
+    if (status < 0) {
+        free(s->near);
+        free(s->sidecar);
+    }
+    return status;
+}
+
+static void stop(void *ctx)
+{
+    struct file_sink *s = ctx;
+    free(s->near);
+    free(s->sidecar);
+    pen_schema_release(&s->schema);
+}
+
+static pen_status prepare(void *ctx, const struct ArrowSchema *in, struct pen_error *err)
+{
+    struct file_sink *s = ctx;
+    s->raw = pen_schema_is_raw(in);
+    if (s->raw && s->csv)
+        return pen_fail(err, PEN_BADCONF, "CSV needs columns, and what comes in are raw messages: put a transform in between, or write .jsonl");
+    pen_schema_release(&s->schema);
+    return pen_schema_copy(&s->schema, in, err);
+}
+
+static pen_status last_number(void *arg, const struct pen_object *o, struct pen_error *err)
+{
+    struct file_sink *s = arg;
+    uint64_t n = strtoull(o->name, NULL, 10);
+    (void)err;
+    if (n >= s->next)
+        s->next = n + 1;
+    return PEN_OK;
+}
+
+static pen_status open_sink(void *ctx, struct pen_error *err)
+{
+    struct file_sink *s = ctx;
+    struct stat st;
+    if (s->folder)
+        return pen_store_list(s->host, s->path, NULL, false, last_number, s, err); /* names go on where they stood */
+    if (!s->standard_output && stat(s->path, &st) == 0 && !S_ISREG(st.st_mode))
+        return pen_fail(err, PEN_BADCONF, "path = %s: not a file", s->path);
+    return PEN_OK;
+}
+
+/* -- a lane's writer ------------------------------------------------------------------------------------------------------------ */
+
+static pen_status writer_open(void *ctx, unsigned lane, void **writer, struct pen_error *err)
+{
+    struct writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return no_memory(err);
+    w->sink = ctx;
+    w->lane = lane;
+    *writer = w;
+    return PEN_OK;
+}
+
+static void abandon(void *writer)
+{
+    struct writer *w = writer;
+    output_abandon(&w->output);
+    pen_text_clear(&w->text);
+    w->rows = w->written = 0;
+}
+
+static void writer_close(void *writer)
+{
+    struct writer *w = writer;
+    abandon(w);
+    pen_text_fini(&w->text);
+    pen_text_fini(&w->scratch);
+    free(w);
+}
+
+static pen_status flush(struct writer *w, struct pen_error *err)
+{
+    pen_status status = output_write(w->output, w->text.bytes, w->text.n, err);
+    w->written += (int64_t)w->text.n;
+    pen_text_clear(&w->text);
+    return status;
+}
+
+static pen_status write_batch(void *writer, const struct ArrowArray *batch, struct pen_error *err)
+{
+    struct writer *w = writer;
+    pen_status status = pen_failpoint("file.write", err);
+    if (status == PEN_OK && !w->output && batch->length > 0) {
+        status = output_open(&w->output, w->sink, w->lane, err);
+        if (status == PEN_OK && w->sink->folder && w->sink->csv && w->sink->header)
+            rows_header(&w->text, w->sink);
+    }
+    for (int64_t i = 0; status == PEN_OK && i < batch->length; i++) {
+        status = rows_append(&w->text, w->sink, batch, i, &w->scratch, err);
+        if (status == PEN_OK && w->text.n >= FLUSH)
+            status = flush(w, err);
+    }
+    w->rows += batch->length;
+    return status;
+}
+
+static size_t held(void *writer)
+{
+    const struct writer *w = writer;
+    return w->text.cap + w->scratch.cap;
+}
+
+static int64_t written(void *writer)
+{
+    const struct writer *w = writer;
+    return w->written + (int64_t)w->text.n;
+}
+
+static pen_status stage(void *writer, struct pen_staged *staged, struct pen_error *err)
+{
+    struct writer *w = writer;
+    memset(staged, 0, sizeof *staged);
+    if (!w->output)
+        return PEN_OK;
+    pen_status status = flush(w, err);
+    if (status == PEN_OK)
+        status = output_stage(&w->output, &staged->bytes, &staged->file_bytes, err);
+    if (status == PEN_OK) {
+        staged->n = strlen(staged->bytes) + 1; /* with its NUL, which publish() counts on */
+        staged->rows = w->rows;
+        staged->files = w->sink->folder;
+    }
+    w->rows = w->written = 0;
+    return status;
+}
+
+const struct pen_sink file_sink = {
+    .ctx_size = sizeof(struct file_sink),
+    .options = options,
+    .start = start,
+    .stop = stop,
+    .prepare = prepare,
+    .open = open_sink,
+    .guarantee = "files and folders: exactly once, for the one process that holds the state; standard output: at least once",
+    .writer_open = writer_open,
+    .writer_close = writer_close,
+    .write = write_batch,
+    .held = held,
+    .written = written,
+    .stage = stage,
+    .abandon = abandon,
+    .publish = file_publish,
+    .discard = file_discard,
+    .maintain = file_maintain,
+};
