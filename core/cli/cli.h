@@ -41,6 +41,7 @@ void pen_cli_pipeline_fini(struct pen_cli_pipeline *p);
 
 int pen_cli_check(int argc, char **argv);
 int pen_cli_describe(int argc, char **argv);
+int pen_cli_filter(int argc, char **argv);
 int pen_cli_graph(int argc, char **argv);
 int pen_cli_plugins(int argc, char **argv);
 int pen_cli_run(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct verb {
     { "graph", pen_cli_graph, "FILE", "a pipeline as a tree, or as a drawing" },
     { "plugins", pen_cli_plugins, "", "the plugins that are there" },
     { "describe", pen_cli_describe, "PLUGIN", "what a plugin is and every option it takes" },
+    { "filter", pen_cli_filter, "FILE", "a pipeline's transforms alone, standard input to standard output" },
     { "query", pen_cli_query, "SQL NAME=PATH...", "SQL over tables" },
     { "table", pen_cli_table, "VERB PATH", "what a table is made of, and its upkeep" },
     { "transport", pen_cli_table, "VERB PATH", "what a transport holds, and its upkeep" },

@@ -122,19 +122,14 @@ static void put_string(struct pen_text *t, const char *label, const char *text)
     pen_text_json_string(t, text, strlen(text));
 }
 
-pen_status pen_dead_add(struct pen_dead_writer *w, const struct pen_dead_letter *l, struct pen_error *err)
+void pen_dead_line(struct pen_text *t, const struct pen_dead_letter *l, const struct pen_host *host)
 {
-    struct heap *h = find_heap(w, l);
-    struct pen_text *t = h ? &h->text : NULL;
     char when[40] = "";
-    int64_t now = pen_wall_clock(w->dead->host);
-    time_t seconds = (time_t)(now / 1000000);
+    time_t seconds = (time_t)(pen_wall_clock(host) / 1000000);
     struct tm tm;
-    if (!h)
-        return pen_fail(err, PEN_FATAL, "out of memory");
     if (gmtime_r(&seconds, &tm))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    put_string(t, "pipeline", pen_pipeline_name(w->dead->host));
+    put_string(t, "pipeline", pen_pipeline_name(host));
     put_string(t, "stage", l->stage);
     put_string(t, "source", l->source);
     put_string(t, "partition", l->partition);
@@ -143,8 +138,16 @@ pen_status pen_dead_add(struct pen_dead_writer *w, const struct pen_dead_letter 
     put_string(t, "reason", l->reason);
     put_record(t, l);
     pen_text_put(t, "}\n");
+}
+
+pen_status pen_dead_add(struct pen_dead_writer *w, const struct pen_dead_letter *l, struct pen_error *err)
+{
+    struct heap *h = find_heap(w, l);
+    if (!h)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    pen_dead_line(&h->text, l, w->dead->host);
     h->rows++;
-    return pen_text_failed(t) ? pen_fail(err, PEN_FATAL, "out of memory") : PEN_OK;
+    return pen_text_failed(&h->text) ? pen_fail(err, PEN_FATAL, "out of memory") : PEN_OK;
 }
 
 static pen_status writer_open(void *ctx, unsigned lane, void **writer, struct pen_error *err)

@@ -16,5 +16,5 @@ tests_query_analyses_time_LDADD = $(query_ldadd)
 tests_query_print_test_SOURCES = tests/query/print_test.c core/cli/print.c core/cli/print.h core/cli/print_width.c
 tests_query_print_test_CPPFLAGS = $(query_cppflags)
 tests_query_print_test_LDADD = $(query_ldadd)
-TESTS += tests/query/analyses.py
-EXTRA_DIST += tests/query/analyses.py
+TESTS += tests/query/analyses.py tests/query/filter.py
+EXTRA_DIST += tests/query/analyses.py tests/query/filter.py
