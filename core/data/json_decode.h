@@ -442,6 +442,36 @@ INLINE const char *small_number(const struct pen_json_decoder *d, const char *p,
     return *p == '.' || (*p | 0x20) == 'e' ? NULL : p;
 }
 
+/* A number of at most 15 digits without an exponent, which one division makes a double, correctly rounded; NULL for everything else. */
+static const char *short_decimal(const struct pen_json_decoder *d, const char *p, double *out)
+{
+    static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    const char *digits, *point, *limit;
+    uint64_t v = 0;
+    bool negative = peek(d, p) == '-';
+    p += negative;
+    if (d->end - p < 20 || (*p == '0' && pen_is_digit(p[1])))
+        return NULL;
+    limit = p + 16;
+    for (digits = p; p < limit && pen_is_digit(*p); p++)
+        v = v * 10 + (uint64_t)(*p - '0');
+    if (p == digits)
+        return NULL;
+    point = p;
+    if (*p == '.') {
+        for (point = ++p; p < limit && pen_is_digit(*p); p++)
+            v = v * 10 + (uint64_t)(*p - '0');
+        if (p == point)
+            return NULL;
+    }
+    if (p >= limit || (*p | 0x20) == 'e')
+        return NULL;
+    *out = (double)v / powers[p - point];
+    if (negative)
+        *out = -*out;
+    return p;
+}
+
 COLD const char *other_value(struct pen_json_decoder *d, struct pen_json_field *f, const char *p, unsigned depth)
 {
     char c = peek(d, p);
@@ -470,11 +500,16 @@ static const char *field_value(struct pen_json_decoder *d, struct pen_json_field
 {
     const char *next;
     int32_t small;
+    double real;
     d->fit = PEN_JSON_VALUE;
     if (LIKELY(f->type == PEN_TYPE_UTF8 && !f->json_text && peek(d, p) == '"'))
         return string_value(d, f->column, p + 1);
     if (f->type == PEN_TYPE_INT32 && (next = small_number(d, p, &small))) {
         pen_builder_int32(f->column, small);
+        return next;
+    }
+    if (f->type == PEN_TYPE_FLOAT64 && (next = short_decimal(d, p, &real))) {
+        pen_builder_float64(f->column, real);
         return next;
     }
     return other_value(d, f, p, depth);

@@ -4,6 +4,7 @@
 #include <penstock/records.h>
 
 #include "data/text.h"
+#include "ops/text.h"
 
 /* Value of a hex digit, or 0xFF. */
 static const uint8_t hex_values[256] = {
@@ -84,28 +85,17 @@ size_t pen_json_unescape(char *out, const char *text, size_t n)
 
 bool pen_utf8_valid(const char *s, size_t n)
 {
-    const uint8_t *p = (const uint8_t *)s, *end = p + n;
+    const char *p = s, *end = s + n;
     while (p < end) {
         uint64_t word;
-        if (*p < 0x80) {
-            if (end - p >= 8 && (memcpy(&word, p, 8), (word & UINT64_C(0x8080808080808080)) == 0))
-                p += 8;
-            else
-                p++;
-        } else if (*p < 0xE0) {
-            if (*p < 0xC2 || end - p < 2 || (p[1] & 0xC0) != 0x80)
-                return false;
-            p += 2;
-        } else if (*p < 0xF0) {
-            if (end - p < 3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 || (*p == 0xE0 && p[1] < 0xA0) || (*p == 0xED && p[1] > 0x9F))
-                return false;
-            p += 3;
-        } else {
-            if (*p > 0xF4 || end - p < 4 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 || (p[3] & 0xC0) != 0x80 ||
-                (*p == 0xF0 && p[1] < 0x90) || (*p == 0xF4 && p[1] > 0x8F))
-                return false;
-            p += 4;
+        size_t len;
+        if (end - p >= 8 && (memcpy(&word, p, 8), (word & UINT64_C(0x8080808080808080)) == 0)) {
+            p += 8;
+            continue;
         }
+        if (!(len = pen_utf8_length(p, (size_t)(end - p))))
+            return false;
+        p += len;
     }
     return true;
 }

@@ -90,6 +90,8 @@ int main(int argc, char **argv)
     }
     if (pen_schema_from_pairs(&want, pairs, &err) < 0)
         return 1;
+    if (pairs == pin)
+        want.children[4]->flags |= PEN_FIELD_JSON_TEXT; /* follower_count, as the cleaner asks for it */
     if (strcmp(shape, "raw") == 0)
         wants[0] = NULL;
     if (pen_intake_new(&in, wants, 1, (size_t)16 << 20, &err) < 0) {

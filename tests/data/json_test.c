@@ -42,6 +42,13 @@ static const struct rule rules[] = {
     /* other scalars */
     { "g:x", "{\"x\":0.1}", "{\"x\":0.1}\n" },
     { "g:x", "{\"x\":-71.45}", "{\"x\":-71.45}\n" },
+    { "g:x u:pad", "{\"x\":-71.45,\"pad\":\"some more bytes behind\"}", "{\"x\":-71.45,\"pad\":\"some more bytes behind\"}\n" },
+    { "g:x u:pad", "{\"x\":123456789012345,\"pad\":\"some more bytes behind\"}", "{\"x\":123456789012345.0,\"pad\":\"some more bytes behind\"}\n" },
+    { "g:x u:pad", "{\"x\":0.1234567890123456789,\"pad\":\"some more bytes\"}", "{\"x\":0.12345678901234568,\"pad\":\"some more bytes\"}\n" },
+    { "g:x u:pad", "{\"x\":12.5e-3,\"pad\":\"some more bytes behind\"}", "{\"x\":0.0125,\"pad\":\"some more bytes behind\"}\n" },
+    { "g:x u:pad", "{\"x\":00.5,\"pad\":\"some more bytes behind\"}", "! not one JSON object in UTF-8: no comma or brace after a value at byte 6" },
+    { "g:x u:pad", "{\"x\":1.,\"pad\":\"some more bytes behind\"}", "! not one JSON object in UTF-8: no JSON value at byte 5" },
+    { "g:x u:pad", "{\"x\":-,\"pad\":\"some more bytes behind\"}", "! not one JSON object in UTF-8: no JSON value at byte 5" },
     { "g:x", "{\"x\":1e999}", "{\"x\":null}\n# x 1\n" },
     { "g:x", "{\"x\":1e-999}", "{\"x\":0.0}\n" },
     { "g:x", "{\"x\":1.7976931348623158e308}", "{\"x\":1.7976931348623157e308}\n" },
