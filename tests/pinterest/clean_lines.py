@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The decoder and the cleaners against the reference, row by row: real rows, dirty ones, and JSON that is hard to read."""
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,43 @@ HARD = [
 ]
 
 
+PIECES = [
+    b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b" ", b"\t", b"\r", b"0", b"-", b"1", b".", b"e", b"E5", b"+", b"null",
+    b"true", b"\\u00e9", b"\\ud83d", b"\\ude00", b"\\n", b"\xc3", b"\xa9", b"\xf0\x9f\x98\x80", b"\x00", b"\x7f",
+    b'"index": 5', b'"ind": 5', b'""', b'"User Info Error"', b"124k", b"1.2M", b"Z", b"+01:00", b".123456789",
+    b"02/29/2020, 10:11:12", b"2147483648", b"1e400", b'"title": {"a": [1, 2]}', b'"age": "20"', b" \\u0020",
+    b"Local save in ",
+]
+
+
+def mutated(rng, line):
+    """A line with a few bytes taken out, doubled or put in."""
+    for _ in range(rng.randrange(1, 5)):
+        at = rng.randrange(len(line) + 1)
+        what = rng.randrange(4)
+        if what == 0:
+            line = line[:at] + line[at + rng.randrange(1, 8):]
+        elif what == 1:
+            line = line[:at] + rng.choice(PIECES) + line[at:]
+        elif what == 2:
+            line = line[:at] + rng.choice(PIECES) + line[at + rng.randrange(1, 8):]
+        else:
+            end = rng.randrange(at, min(len(line), at + 60) + 1)
+            line = line[:end] + line[at:end] + line[end:]
+    return line.replace(b"\n", b"")
+
+
+def check_mutated(kind, source, folder, seed):
+    with open(source, "rb") as f:
+        lines = f.read().splitlines()
+    rng = random.Random("%s %s" % (kind, seed))
+    path = os.path.join(folder, "mutated")
+    with open(path, "wb") as f:
+        f.write(b"\n".join(mutated(rng, rng.choice(lines)) for _ in range(int(ROWS))))
+    for decoder in (None, "portable"):
+        check(kind, path, "%s, mutated rows of seed %s%s" % (kind, seed, ", the portable decoder" if decoder else ""), decoder=decoder)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         for kind in ("pin", "geo", "user"):
@@ -80,6 +118,8 @@ def main():
             path = os.path.join(data, name + ".jsonl")
             if os.path.exists(path):
                 check(kind, path, "%s, real rows of %s.jsonl" % (kind, name))
+                for seed in SEEDS:
+                    check_mutated(kind, path, folder, seed)
             else:
                 report("%s, real rows # SKIP ../shared/data/pinterest is not there" % kind, [])
         make_posts = os.path.join(SHARED, "tools", "make_posts.py")
