@@ -17,4 +17,10 @@ tests_journal_damage_test_LDADD = tests/journal/libharness.la
 tests_journal_retention_test_SOURCES = tests/journal/retention_test.c plugins/journal/io.c
 tests_journal_retention_test_CPPFLAGS = $(journal_test_cppflags)
 tests_journal_retention_test_LDADD = tests/journal/libharness.la
+
+# Figures, not checks: tests/bench/journal_rate FOLDER [MB].
+EXTRA_PROGRAMS += tests/bench/journal_rate
+tests_bench_journal_rate_SOURCES = tests/bench/journal_rate.c $(journal_sources) plugins/journal/io.c
+tests_bench_journal_rate_CPPFLAGS = $(journal_test_cppflags)
+tests_bench_journal_rate_LDADD = core/libpenstock.la
 endif
