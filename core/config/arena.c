@@ -13,7 +13,9 @@ struct pen_arena_block {
     max_align_t bytes[];
 };
 
-#define BLOCK_SIZE 8192u
+#ifndef PEN_ARENA_BLOCK
+#define PEN_ARENA_BLOCK 8192u /* the torture test has a block for each allocation, so that each can fail */
+#endif
 
 void *pen_arena_alloc(struct pen_arena *a, size_t n)
 {
@@ -23,7 +25,7 @@ void *pen_arena_alloc(struct pen_arena *a, size_t n)
         return NULL;
     n = (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
     if (!b || b->size - b->used < n) {
-        size_t size = n > BLOCK_SIZE ? n : BLOCK_SIZE;
+        size_t size = n > PEN_ARENA_BLOCK ? n : PEN_ARENA_BLOCK;
         b = calloc(1, sizeof *b + size);
         if (!b)
             return NULL;
