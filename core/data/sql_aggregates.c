@@ -84,6 +84,8 @@ static void make_real(struct sample *s)
 /* Reads x as a sample's value; false: null, or an error that has been said. */
 static bool read_value(sqlite3_context *ctx, struct sample *s, sqlite3_value *x, sample_kind *kind, int64_t *v)
 {
+    const char *text;
+    size_t n;
     switch (sqlite3_value_numeric_type(x)) {
     case SQLITE_INTEGER:
         *kind = OF_INT;
@@ -96,8 +98,9 @@ static bool read_value(sqlite3_context *ctx, struct sample *s, sqlite3_value *x,
     case SQLITE_NULL:
         return false;
     case SQLITE_TEXT:
-        if (pen_timestamp_parse((const char *)sqlite3_value_text(x), (size_t)sqlite3_value_bytes(x), v)) {
-            *kind = sqlite3_value_bytes(x) > 10 ? OF_TIMESTAMP : OF_DATE;
+        text = pen_sql_bytes(x, &n);
+        if (pen_timestamp_parse(text, n, v)) {
+            *kind = n > 10 ? OF_TIMESTAMP : OF_DATE;
             return true;
         }
     }

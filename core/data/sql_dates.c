@@ -12,11 +12,14 @@ typedef enum { YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, MILLISECON
 /* The argument as a time; false: null or an error, and the result is set. */
 static bool time_argument(sqlite3_context *ctx, sqlite3_value *value, int64_t *micros)
 {
+    const char *text;
+    size_t n;
     switch (sqlite3_value_type(value)) {
     case SQLITE_NULL:
         return false;
     case SQLITE_TEXT:
-        return pen_timestamp_parse((const char *)sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value), micros);
+        text = pen_sql_bytes(value, &n);
+        return pen_timestamp_parse(text, n, micros);
     default:
         sqlite3_result_error(ctx, "expected a date or a timestamp, got a number or bytes (from_unixtime takes seconds)", -1);
         return false;

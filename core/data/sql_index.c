@@ -252,6 +252,8 @@ static pen_status hash_value(pen_type type, sqlite3_value *value, uint64_t *h)
 {
     bool number = type == PEN_TYPE_BOOL || type == PEN_TYPE_INT32 || type == PEN_TYPE_INT64 || type == PEN_TYPE_FLOAT64 ||
                   type == PEN_TYPE_DECIMAL128;
+    const char *bytes;
+    size_t n;
     switch (number ? sqlite3_value_numeric_type(value) : sqlite3_value_type(value)) {
     case SQLITE_NULL:
         return PEN_SKIP;
@@ -264,12 +266,14 @@ static pen_status hash_value(pen_type type, sqlite3_value *value, uint64_t *h)
     case SQLITE_TEXT:
         if (number || type == PEN_TYPE_BINARY)
             return number ? PEN_SKIP : PEN_RETRY;
-        *h = hash_bytes((const char *)sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value));
+        bytes = pen_sql_bytes(value, &n);
+        *h = hash_bytes(bytes, n);
         return PEN_OK;
     default:
         if (type != PEN_TYPE_BINARY)
             return PEN_SKIP;
-        *h = hash_bytes(sqlite3_value_bytes(value) ? sqlite3_value_blob(value) : "", (size_t)sqlite3_value_bytes(value));
+        bytes = pen_sql_bytes(value, &n);
+        *h = hash_bytes(bytes, n);
         return PEN_OK;
     }
 }

@@ -80,6 +80,14 @@ pen_status pen_sql_index_hash(const struct pen_sql_access *a, sqlite3_value **va
 uint32_t pen_sql_index_first(const struct pen_sql_index *index, uint64_t hash);
 uint32_t pen_sql_index_next(const struct pen_sql_index *index, uint64_t hash, uint32_t after);
 
+/* The bytes of a text or blob value as they lie: unlike sqlite3_value_text(), which puts a NUL behind and may copy the text, or fail, for it. */
+static inline const char *pen_sql_bytes(sqlite3_value *value, size_t *n)
+{
+    const char *bytes = sqlite3_value_blob(value);
+    *n = bytes ? (size_t)sqlite3_value_bytes(value) : 0;
+    return bytes ? bytes : "";
+}
+
 /* Registers the module of virtual tables; CREATE VIRTUAL TABLE "name" USING penstock finds its table by that name. */
 int pen_sql_register_module(struct pen_sql *sql);
 void pen_sql_access_free(struct pen_sql_access *a);

@@ -1,5 +1,5 @@
 # tests/query: SQL over batches, the query, table and filter commands, the eight analyses. SPDX-License-Identifier: Apache-2.0
-query_tests = tests/query/functions_test tests/query/table_test tests/query/print_test tests/query/analyses_time
+query_tests = tests/query/functions_test tests/query/table_test tests/query/print_test tests/query/memory_test tests/query/analyses_time
 check_PROGRAMS += $(query_tests)
 TESTS += $(query_tests)
 query_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/core $(SQLITE_CFLAGS)
@@ -18,3 +18,6 @@ tests_query_print_test_CPPFLAGS = $(query_cppflags)
 tests_query_print_test_LDADD = $(query_ldadd)
 TESTS += tests/query/analyses.py tests/query/filter.py
 EXTRA_DIST += tests/query/analyses.py tests/query/filter.py
+tests_query_memory_test_SOURCES = tests/query/memory_test.c tests/malloc_fails.h tests/query/memory_table.h core/cli/print.c core/cli/print_width.c
+tests_query_memory_test_CPPFLAGS = $(query_cppflags)
+tests_query_memory_test_LDADD = $(query_ldadd)

@@ -55,7 +55,11 @@ static inline pen_status memory_scan_next(void *scan, struct ArrowArray *out, st
     for (size_t i = 0; i < s->n && st == PEN_OK; i++)
         st = pen_array_share(&columns[i], s->table->batches[s->at].children[s->columns[i]], err);
     s->at++;
-    return st < 0 ? st : pen_batch_from_columns(out, columns, s->n, err);
+    if (st == PEN_OK)
+        st = pen_batch_from_columns(out, columns, s->n, err);
+    for (size_t i = 0; i < s->n; i++)
+        pen_array_release(&columns[i]);
+    return st;
 }
 
 static inline void memory_scan_close(void *scan)
