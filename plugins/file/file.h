@@ -10,7 +10,10 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#include <penstock/pace.h>
 #include <penstock/plugin.h>
+
+#include "replay.h"
 
 typedef enum { FILE_AUTO, FILE_JSONL, FILE_CSV } file_format;
 typedef enum { FILE_PLAIN, FILE_GZIP, FILE_ZSTD } file_codec;
@@ -124,7 +127,12 @@ struct file_source {
     int format, start, missing;
     bool follow;
     int64_t poll, range_size;
+    double rate;
+    const char *delimiter;
+    bool header;
+    struct replay replay; /* column and speed are options */
     const struct pen_host *host;
+    struct pen_pace *pace;
 
     pthread_mutex_t lock; /* of what follows: control and lanes use it */
     struct catalog catalog;

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "csv.h"
 #include "file.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #define BUFFER (256u << 10)
 #define KEPT 65536            /* of a line that is too long */
 #define SKIP_AT_ONCE (64u << 20)
+#define MAX_NAMES (1u << 20)   /* bytes of a CSV file's first line */
 #define MAX_TAILS 512         /* descriptors that ranges keep while they wait */
 
 struct slot { /* a range that this reader has */
@@ -42,9 +44,11 @@ struct reader {
     char *buf;
     size_t cap, at, len;        /* buf[at..len) is read and not yet taken; buf[at] is byte `pos` of the current slot */
     bool eof;
+    int64_t due;                /* when the next record may come, where it may not yet */
     char *kept;                 /* the line being passed over: its first bytes */
     size_t n_kept;
     uint64_t passed;            /* its bytes so far, 0: none */
+    struct csv csv;             /* names of the open range's columns */
 };
 
 static pen_status no_memory(struct pen_error *err)
@@ -81,6 +85,7 @@ static void close_current(struct reader *r)
     r->at = r->len = 0;
     r->eof = false;
     r->passed = 0;
+    r->csv.n_columns = 0;
     if (r->cap > 4 * BUFFER) { /* a long line made it grow */
         free(r->buf);
         r->buf = NULL;
@@ -128,7 +133,9 @@ static pen_status open_current(struct reader *r, uint32_t i, struct pen_error *e
         s->fd = -1;
     }
     uint64_t begin = s->pos;
-    if (r->view.codec == FILE_PLAIN && s->pos > 0 && s->pos == r->view.begin)
+    if (r->view.format == FILE_CSV)
+        begin = 0; /* the names are there */
+    else if (r->view.codec == FILE_PLAIN && s->pos > 0 && s->pos == r->view.begin)
         begin--; /* only the byte before tells whether a line begins here */
     pen_status status = stream_open(&r->stream, fd, r->view.codec, r->view.path, begin, err);
     if (status == PEN_OK)
@@ -189,6 +196,46 @@ static pen_status align(struct reader *r, struct slot *s, uint64_t end, struct p
     }
 }
 
+/* Reads the names that a CSV file begins with, then goes to where reading is to go on. PEN_SKIP: the file has no more now. */
+static pen_status begin_csv(struct reader *r, struct slot *s, bool last, struct pen_error *err)
+{
+    struct file_source *source = r->source;
+    r->csv.delimiter = source->delimiter[0];
+    r->csv.replay = source->replay.column ? &source->replay : NULL;
+    for (;;) {
+        size_t took;
+        struct pen_error why = { 0 };
+        if (csv_begin(&r->csv, r->buf + r->at, r->len - r->at, r->eof && last, source->header, &took, &why) < 0)
+            return pen_fail(err, PEN_FATAL, "%s: %s", r->view.path, why.msg);
+        if (took && s->pos < took)
+            s->pos = source->header ? took : s->pos;
+        if (took)
+            break;
+        if (r->eof)
+            return PEN_SKIP;
+        if (r->len - r->at > MAX_NAMES)
+            return pen_fail(err, PEN_FATAL, "%s: no line of names ends within %u bytes", r->view.path, MAX_NAMES);
+        pen_status status = fill(r, MAX_NAMES, err);
+        if (status < 0)
+            return status;
+    }
+    for (uint64_t at = r->at; at < s->pos;) { /* offset of buf[r->at] */
+        size_t n = s->pos - at < r->len - r->at ? (size_t)(s->pos - at) : r->len - r->at;
+        r->at += n;
+        at += n;
+        if (at == s->pos)
+            break;
+        if (r->view.codec == FILE_PLAIN)
+            r->stream.at = at = s->pos;
+        pen_status status = fill(r, 0, err);
+        if (status < 0)
+            return status;
+        if (r->eof && at < s->pos)
+            return pen_fail(err, PEN_FATAL, "%s: ends at byte %" PRIu64 ", but was read to %" PRIu64 ": it was truncated", r->view.path, at, s->pos);
+    }
+    return PEN_OK;
+}
+
 /* Goes on passing over a line that is too long. PEN_SKIP: it goes on. */
 static pen_status pass_over(struct reader *r, struct slot *s, struct pen_intake *in, bool last, struct pen_error *err)
 {
@@ -225,14 +272,59 @@ static pen_status begin_passing(struct reader *r, struct pen_error *err)
     return PEN_OK;
 }
 
-/* Feeds whole lines that begin before `limit` until the intake has enough. PEN_SKIP: the file has no more now. */
+/* Whole lines that are due by now: up to which byte. */
+static size_t due_lines(struct reader *r, const char *bytes, size_t n, bool at_end, int64_t now, int64_t *due)
+{
+    size_t at = 0;
+    while (at < n) {
+        const char *newline = memchr(bytes + at, '\n', n - at);
+        size_t line = newline ? (size_t)(newline - bytes) + 1 - at : n - at;
+        if (!newline && !at_end)
+            break;
+        if ((*due = replay_due(&r->source->replay, bytes + at, line, now)) > now)
+            break;
+        at += line;
+    }
+    return at;
+}
+
+/* Gives the intake records out of n bytes; how many bytes were taken. r->due says when the next one may come. */
+static size_t take(struct reader *r, struct slot *s, struct pen_intake *in, size_t n, bool at_end, uint64_t limit, int64_t room)
+{
+    const char *bytes = r->buf + r->at;
+    int64_t now = pen_now(r->source->host), may = pen_pace_take(r->source->pace, now, room), before = pen_intake_rows(in);
+    size_t took = 0;
+    r->due = may ? now : pen_pace_at(r->source->pace);
+    if (may && r->view.format == FILE_CSV) {
+        took = csv_feed(&r->csv, in, bytes, n, at_end, s->pos, limit, may, now, &r->due);
+    } else if (may) {
+        if (r->source->replay.column)
+            n = due_lines(r, bytes, n, at_end, now, &r->due);
+        took = n ? pen_intake_lines(in, bytes, n, at_end, s->pos, may) : 0;
+    }
+    pen_pace_give_back(r->source->pace, may - (pen_intake_rows(in) - before));
+    return took;
+}
+
+/* How many of the bytes at hand lines hold that begin before the limit: up to the end of the last such line. */
+static size_t within(const struct reader *r, const struct slot *s, uint64_t limit)
+{
+    size_t n = r->len - r->at;
+    if (r->view.format == FILE_CSV || n <= limit - s->pos)
+        return n;
+    size_t inside = (size_t)(limit - s->pos) - 1;
+    const char *newline = memchr(r->buf + r->at + inside, '\n', n - inside);
+    return newline ? (size_t)(newline - r->buf) + 1 - r->at : n;
+}
+
+/* Feeds whole lines that begin before `limit` until the intake has enough, or none is due. PEN_SKIP: the file has no more now. */
 static pen_status feed(struct reader *r, struct slot *s, uint64_t limit, bool last, struct pen_intake *in, const struct pen_read *read,
                        struct pen_error *err)
 {
     size_t max_record = pen_intake_max_record(in);
     while (r->passed || s->pos < limit) {
         int64_t room = read->max_rows - pen_intake_rows(in);
-        size_t bytes = pen_intake_bytes(in), n = r->len - r->at, first, took = 0;
+        size_t bytes = pen_intake_bytes(in), n, first, took = 0;
         pen_status status = PEN_OK;
         if (room <= 0 || (bytes >= read->max_bytes && pen_intake_rows(in) > 0))
             return PEN_OK;
@@ -241,19 +333,19 @@ static pen_status feed(struct reader *r, struct slot *s, uint64_t limit, bool la
                 return status;
             continue;
         }
-        if (n > limit - s->pos) { /* up to the end of the last line that begins before the limit */
-            size_t inside = (size_t)(limit - s->pos) - 1;
-            const char *newline = memchr(r->buf + r->at + inside, '\n', n - inside);
-            if (newline)
-                n = (size_t)(newline - r->buf) + 1 - r->at;
-        }
+        n = within(r, s, limit);
         first = bytes < read->max_bytes && n > read->max_bytes - bytes ? read->max_bytes - bytes : n;
+        r->due = 0;
         if (n > 0)
-            took = pen_intake_lines(in, r->buf + r->at, first, first == n && r->eof && last, s->pos, room);
+            took = take(r, s, in, first, first == n && r->eof && last, limit, room);
         if (n > 0 && took == 0 && first < n)
-            took = pen_intake_lines(in, r->buf + r->at, n, r->eof && last, s->pos, room);
+            took = take(r, s, in, n, r->eof && last, limit, room);
         r->at += took;
         s->pos += took;
+        if (r->due > pen_now(r->source->host)) {
+            s->check_at = r->due;
+            return PEN_OK;
+        }
         if (took)
             continue;
         if (r->eof)
@@ -370,7 +462,10 @@ static pen_status read_current(struct reader *r, struct pen_read *read, struct p
     struct pen_position from = position(s, v->codec);
     pen_status status = PEN_OK;
 
-    if (plain && s->pos > 0 && s->pos == v->begin && r->stream.at == s->pos - 1)
+    s->check_at = 0;
+    if (v->format == FILE_CSV && r->csv.n_columns == 0)
+        status = begin_csv(r, s, !follows, err);
+    else if (plain && v->format != FILE_CSV && s->pos > 0 && s->pos == v->begin && r->stream.at == s->pos - 1)
         status = align(r, s, end, err);
     if (status == PEN_OK)
         status = feed(r, s, limit, !follows, in, read, err);
@@ -421,7 +516,7 @@ pen_status file_read(void *reader, struct pen_read *read, struct pen_error *err)
     for (uint32_t n = 0; n <= r->n_slots; n++) {
         pen_status status;
         uint32_t i = r->current ? r->current : r->slots[0].after;
-        if (i == 0 || (!r->current && r->slots[i].check_at > now))
+        if (i == 0 || r->slots[i].check_at > now)
             return PEN_SKIP;
         if (!r->current) {
             if ((status = has_more(r, i, err)) == PEN_SKIP) {
@@ -477,6 +572,7 @@ void file_reader_close(void *reader)
     free(r->where);
     free(r->buf);
     free(r->kept);
+    csv_fini(&r->csv);
     free(r);
 }
 

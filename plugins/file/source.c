@@ -31,6 +31,14 @@ static const struct pen_option options[] = {
       "Where the very first run begins: latest leaves out what is there already." },
     { "missing", PEN_OPT_ENUM, offsetof(struct file_source, missing), "fail", 0, 0, "fail|skip", 0,
       "What to do when a file is gone of which lines were not read yet: stop the run, or go on with a warning." },
+    { "rate", PEN_OPT_RATE, offsetof(struct file_source, rate), NULL, 0, 0, NULL, 0,
+      "Records a second, steadily, as if they were arriving; as fast as can be where not given." },
+    { "time_column", PEN_OPT_STRING, offsetof(struct file_source, replay.column), NULL, 0, 0, NULL, 0,
+      "Field of each record with its time (text, or seconds or milliseconds since 1970): records come at the pace of these times, files one after the other." },
+    { "speed", PEN_OPT_FLOAT, offsetof(struct file_source, replay.speed), "1", 0, 0, NULL, 0, "How many times faster than the times in time_column." },
+    { "delimiter", PEN_OPT_STRING, offsetof(struct file_source, delimiter), ",", 0, 0, NULL, 0, "CSV: the one byte between columns." },
+    { "header", PEN_OPT_BOOL, offsetof(struct file_source, header), "yes", 0, 0, NULL, 0,
+      "CSV: whether the first line holds the names; without, columns are c1, c2, ..." },
     { 0 }
 };
 
@@ -39,10 +47,15 @@ static pen_status start(void *ctx, const struct pen_host *host, struct pen_error
     struct file_source *s = ctx;
     if (s->path.n == 0)
         return pen_fail(err, PEN_BADCONF, "path is empty: expected files, patterns or folders");
+    if (strlen(s->delimiter) != 1 || strchr("\"\r\n", s->delimiter[0]))
+        return pen_fail(err, PEN_BADCONF, "delimiter = \"%s\": expected one byte that is no quote and no line break", s->delimiter);
+    if (s->replay.column && !(s->replay.speed > 0))
+        return pen_fail(err, PEN_BADCONF, "speed = %g: expected more than 0", s->replay.speed);
     s->host = host;
     s->output.name = "";
     pthread_mutex_init(&s->lock, NULL);
-    return PEN_OK;
+    pthread_mutex_init(&s->replay.lock, NULL);
+    return pen_pace_new(&s->pace, s->rate, err);
 }
 
 static void stop(void *ctx)
@@ -52,7 +65,9 @@ static void stop(void *ctx)
     catalog_fini(&s->catalog);
     free(s->offers);
     free(s->event_name);
+    pen_pace_free(&s->pace);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->replay.lock);
 }
 
 static pen_status outputs(void *ctx, struct pen_output **out, size_t *n, struct pen_error *err)
@@ -78,9 +93,10 @@ static uint64_t offset_of(const struct pen_position *p)
     return p->n ? p->w[p->n - 1] : 0;
 }
 
-static bool in_one_range(const struct known_file *f)
+/* Compressed files can only be read from their beginning, rows of CSV may hold line breaks, and times are replayed in order. */
+static bool in_one_range(const struct file_source *s, const struct known_file *f)
 {
-    return f->codec != FILE_PLAIN || f->format == FILE_CSV;
+    return f->codec != FILE_PLAIN || f->format == FILE_CSV || s->replay.column;
 }
 
 static bool is_done(const struct file_source *s, uint32_t range)
@@ -119,7 +135,7 @@ static pen_status cut(struct file_source *s, uint32_t file, struct pen_error *er
     for (uint32_t i = c->files[file].first; i != FILE_NONE; i = c->ranges[i].next)
         last = offset_of(&c->ranges[i].pos) > c->ranges[i].begin ? offset_of(&c->ranges[i].pos) : c->ranges[i].begin + 1;
     /* `last` is where a further range may begin at the earliest. */
-    if (!in_one_range(&c->files[file]))
+    if (!in_one_range(s, &c->files[file]))
         for (uint64_t begin = (last + step - 1) / step * step; begin < size; begin += step)
             if (catalog_add_range(c, file, begin) == FILE_NONE)
                 return pen_fail(err, PEN_FATAL, "out of memory");

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/arena.h"
+#include "config/option.h"
+
 /* -- an intake that keeps what it is fed ------------------------------------------------------------------------------------------- */
 
 struct pen_intake {
@@ -93,6 +96,8 @@ static int64_t clock_now(void *arg)
     return ((struct drive *)arg)->now;
 }
 
+static struct pen_arena mem; /* of options' texts, for the whole test */
+
 void drive_init(struct drive *d, const struct pen_source *type)
 {
     struct drive before = *d;
@@ -113,6 +118,8 @@ void drive_init(struct drive *d, const struct pen_source *type)
     d->run.lanes = LANES;
     d->run.wake_fd = -1;
     d->ctx = calloc(1, type->ctx_size);
+    if (pen_option_defaults(type->options, d->ctx, &mem, &d->error) < 0)
+        printf("Bail out! %s\n", d->error.msg);
 }
 
 pen_status drive_start(struct drive *d)
@@ -197,6 +204,8 @@ pen_status drive_run(struct drive *d)
                 return status;
             worked |= one;
         }
+        if (d->one_read)
+            break;
     }
     for (size_t i = 0; i < d->n_parts; i++)
         if (!d->parts[i].ended)
@@ -262,4 +271,5 @@ void drive_free(struct drive *d)
     free(d->fed);
     free(d->memory);
     memset(d, 0, sizeof *d);
+    pen_arena_fini(&mem);
 }

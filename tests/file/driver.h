@@ -46,11 +46,11 @@ struct drive {
     size_t n_fed, n_committed;
     struct memory *memory;
     size_t n_memory;
-    bool no_more;
+    bool no_more, one_read; /* one_read: drive_run() reads once */
     struct pen_error error;
 };
 
-/* Makes a zeroed context, as the engine does. Set options in d->ctx, then drive_start(). */
+/* Makes a context with the defaults of the table. Set other options in d->ctx, then drive_start(). One drive runs at a time. */
 void drive_init(struct drive *d, const struct pen_source *type);
 pen_status drive_start(struct drive *d);
 /* Events and reading until nothing is to be had at this time. PEN_OK: all ended and no more; PEN_SKIP: waiting. */

@@ -470,6 +470,140 @@ static void test_follow__new_files_come_and_latest_leaves_out_the_old(void)
     clean();
 }
 
+/* -- CSV, rates, replay ------------------------------------------------------------------------------------------------------------ */
+
+static const char *in_order(const struct drive *d)
+{
+    static char out[1 << 16];
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < d->n_fed && n < sizeof out - 1; i++)
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s%s%s", i ? "|" : "", d->fed[i].kind == 'r' ? "REJECTED " : "", d->fed[i].text);
+    return out;
+}
+
+static void test_csv__becomes_json_objects(void)
+{
+    static const struct { const char *what, *text, *want; } cases[] = {
+        { "cells", "a,b\n1,x\n-2.5e3,007\n", "{\"a\":1,\"b\":\"x\"}|{\"a\":-2.5e3,\"b\":\"007\"}" },
+        { "CRLF and no final line break", "a,b\r\n1,x\r\n2,y", "{\"a\":1,\"b\":\"x\"}|{\"a\":2,\"b\":\"y\"}" },
+        { "quotes", "a,\"b \"\"c\"\"\"\n\"1\",\"x,\ny\"\n", "{\"a\":\"1\",\"b \\\"c\\\"\":\"x,\\u000ay\"}" },
+        { "empty and null", "a,b\n,\"\"\n", "{\"a\":null,\"b\":\"\"}" },
+        { "words", "a,b\ntrue,null\n", "{\"a\":true,\"b\":\"null\"}" },
+        { "backslashes", "a\nx\\y\n\t\n", "{\"a\":\"x\\\\y\"}|{\"a\":\"\\u0009\"}" },
+        { "blank lines", "a\n\n1\n\n", "{\"a\":1}" },
+        { "a byte order mark", "\xef\xbb\xbf" "a\n1\n", "{\"a\":1}" },
+        { "too few and too many", "a,b\n1\n1,2,3\n1,2\n", "REJECTED CSV: 1 columns, but the file has 2|REJECTED CSV: 3 columns, but the file has 2|{\"a\":1,\"b\":2}" },
+        { "text behind a quote", "a,b\n\"x\"y,1\n1,2\n", "REJECTED CSV: text behind a closing quote in column 1|{\"a\":1,\"b\":2}" },
+        { "a quote that is not closed", "a,b\n1,\"x\n1,2\n", "REJECTED CSV: a quote is opened and not closed in column 2|{\"a\":1,\"b\":2}" },
+        { "only names", "a,b\n", "" },
+        { "no names but one", "a", "" },
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        bool good = true;
+        for (int gz = 0; gz < 2; gz++)
+            for (int64_t rows = 1; good && rows < 4; rows++) {
+                struct drive d = { 0 };
+                const char *name = gz ? "x.csv.gz" : "x.csv";
+                if (gz)
+                    gzip_text(name, "w", cases[c].text);
+                else
+                    text(name, "w", cases[c].text);
+                /* Every read is committed, and a new process goes on after it. */
+                pen_status status = PEN_SKIP;
+                for (int run = 0; status != PEN_OK && run < 20; run++) {
+                    begin(&d, in_dir(name), 1, false);
+                    d.max_rows = rows;
+                    d.one_read = true;
+                    drive_start(&d);
+                    status = drive_run(&d);
+                    drive_commit(&d);
+                    drive_stop(&d);
+                }
+                good = status == PEN_OK && strcmp(in_order(&d), cases[c].want) == 0;
+                if (!good)
+                    printf("# got  %s %s\n# want %s\n", in_order(&d), d.error.msg, cases[c].want);
+                drive_free(&d);
+                unlink(in_dir(name));
+            }
+        ok(good, "CSV: %s", cases[c].what);
+    }
+    struct drive d = { 0 };
+    text("x.csv", "w", "1;2\n3;4\n");
+    struct file_source *s = begin(&d, in_dir("x.csv"), 1, false);
+    s->header = false;
+    s->delimiter = ";";
+    drive_start(&d);
+    drive_run(&d);
+    is(in_order(&d), "{\"c1\":1,\"c2\":2}|{\"c1\":3,\"c2\":4}", "CSV without names, with another delimiter");
+    drive_stop(&d);
+    drive_free(&d);
+    memset(&d, 0, sizeof d);
+    text("y.csv", "w", "a,b\n1,\"half");
+    begin(&d, in_dir("y.csv"), 1, true);
+    drive_start(&d);
+    drive_until(&d, d.now + 5000);
+    bool none = d.n_fed == 0;
+    text("y.csv", "a", "\nway\"\n2,");
+    drive_until(&d, d.now + 5000);
+    text("y.csv", "a", "z\n");
+    drive_until(&d, d.now + 5000);
+    ok(none, "CSV followed: an open quote waits");
+    is(in_order(&d), "{\"a\":1,\"b\":\"half\\u000away\"}|{\"a\":2,\"b\":\"z\"}", "and comes once it is closed");
+    drive_stop(&d);
+    drive_free(&d);
+    clean();
+}
+
+static void test_rate__is_kept(void)
+{
+    static const double rates[] = { 2, 50, 1000 };
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        struct drive d = { 0 };
+        FILE *f = fopen(in_dir("x.jsonl"), "w");
+        for (int k = 0; k < 10000; k++)
+            fprintf(f, "%d\n", k);
+        fclose(f);
+        struct file_source *s = begin(&d, in_dir("x.jsonl"), 5000, false);
+        s->rate = rates[i];
+        d.lanes = 2;
+        drive_start(&d);
+        drive_until(&d, d.now + 4000000);
+        ok((double)d.n_fed >= rates[i] * 4 * 0.97 - 1 && (double)d.n_fed <= rates[i] * 4 + 3, "%g/s for 4 s by two lanes: %zu records", rates[i], d.n_fed);
+        drive_stop(&d);
+        drive_free(&d);
+    }
+    clean();
+}
+
+static void test_replay__keeps_the_times(void)
+{
+    struct drive d = { 0 };
+    text("x.jsonl", "w", "{\"x\":{\"t\":\"2001-01-01T00:00:00\"},\"t\":\"2020-01-01T00:00:00\"}\n{\"t\":\"2020-01-01 00:00:10\"}\n{}\n"
+         "{ \"a\": \"t\", \"t\" : 1577836820 }\n{\"t\":1577836840000}\n{\"t\":\"2020-01-01T00:00:05\"}\n");
+    struct file_source *s = begin(&d, in_dir("x.jsonl"), 1, false);
+    s->replay.column = "t";
+    s->replay.speed = 10;
+    drive_start(&d);
+    int64_t begun = d.now;
+    ok(drive_until(&d, d.now + 60000000) == PEN_OK && d.n_fed == 6, "a replay ends");
+    static const int64_t want[] = { 0, 1000, 1000, 2000, 4000, 4000 };
+    for (size_t i = 0; i < 6 && i < d.n_fed; i++)
+        ok((d.fed[i].at - begun) / 1000 == want[i], "record %zu comes after %d ms", i, (int)want[i]);
+    drive_stop(&d);
+    drive_free(&d);
+    memset(&d, 0, sizeof d);
+    text("y.csv", "w", "t,v\n2020-01-01T00:00:00,1\n2020-01-01T00:00:01,2\n");
+    s = begin(&d, in_dir("y.csv"), 1, false);
+    s->replay.column = "t";
+    drive_start(&d);
+    begun = d.now;
+    ok(drive_until(&d, d.now + 60000000) == PEN_OK && d.n_fed == 2 && d.fed[1].at - begun == 1000000, "CSV is replayed too");
+    drive_stop(&d);
+    drive_free(&d);
+    clean();
+}
+
 /* -- trouble -------------------------------------------------------------------------------------------------------------------------- */
 
 static void test_trouble__is_one_clear_line(void)
@@ -622,6 +756,9 @@ int main(void)
     test_follow__notices_truncation();
     test_follow__until_end_stops_at_what_was_there();
     test_follow__new_files_come_and_latest_leaves_out_the_old();
+    test_csv__becomes_json_objects();
+    test_rate__is_kept();
+    test_replay__keeps_the_times();
     test_trouble__is_one_clear_line();
     test_identity__replaced_is_new_and_copied_is_not();
     clean();
