@@ -187,6 +187,9 @@ pen_status pen_parquet_reader_select(struct pen_parquet_reader *r, const int64_t
     for (size_t i = 0; i < n && st >= 0; i++) {
         if (columns[i] < 0 || (size_t)columns[i] >= r->root.n_children)
             return pen_fail(err, PEN_FATAL, "%s: there is no column %lld", r->name, (long long)columns[i]);
+        for (size_t k = 0; k < i; k++)
+            if (copy[k] == columns[i])
+                return pen_fail(err, PEN_FATAL, "%s: column %lld is asked for twice", r->name, (long long)columns[i]);
         copy[i] = columns[i];
         st = want(r, &r->root.children[columns[i]], r->schema.children[columns[i]]->name, err);
     }
@@ -262,13 +265,7 @@ static pen_status next_batch(struct pen_parquet_reader *r, int64_t n, struct Arr
     if (st < 0 || (st = pen_array_new(out, n, 1, r->n_columns, err)) < 0)
         return st;
     for (size_t i = 0; i < r->n_columns && st >= 0; i++) {
-        size_t before = 0;
-        while (before < i && r->columns[before] != r->columns[i])
-            before++;
-        if (before < i) /* asked for twice: its values have moved out */
-            st = pen_array_share(out->children[i], out->children[before], err);
-        else
-            st = pen_assemble(&r->root.children[r->columns[i]], r->leaves, out->children[i], err);
+        st = pen_assemble(&r->root.children[r->columns[i]], r->leaves, out->children[i], err);
         if (st >= 0 && out->children[i]->length != n)
             st = pen_fail(err, PEN_FATAL, "column %s has another number of rows", r->schema.children[r->columns[i]]->name);
     }
