@@ -7,4 +7,7 @@ tests_parquet_parquet_sample_LDADD = $(PARQUET_TEST_LIBS)
 tests_parquet_test_roundtrip_SOURCES = tests/parquet/test_roundtrip.c tests/parquet/sample.h tests/parquet/memfile.h tests/tap.h
 tests_parquet_test_roundtrip_LDADD = $(PARQUET_TEST_LIBS)
 TESTS += tests/parquet/test_roundtrip
+EXTRA_PROGRAMS += tests/bench/parquet_columns
+tests_bench_parquet_columns_SOURCES = tests/bench/parquet_columns.c tests/parquet/memfile.h
+tests_bench_parquet_columns_LDADD = $(PARQUET_TEST_LIBS)
 endif
