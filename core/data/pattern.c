@@ -186,6 +186,8 @@ struct reading {
 static bool read_number(struct reading *r, size_t width, bool more, int64_t lo, int64_t hi, int64_t *out)
 {
     size_t n = 0, most = width == 1 || more ? 9 : width;
+    if (width > 9)
+        return false; /* no such number fits */
     for (*out = 0; n < most && r->at < r->end && *r->at >= '0' && *r->at <= '9'; n++)
         *out = *out * 10 + (*r->at++ - '0');
     return n >= width && *out >= lo && *out <= hi;

@@ -87,6 +87,7 @@ static const struct asked formats[] = {
     { "SELECT to_timestamp('2021-01-05 1:2:3.25'), to_timestamp('2021-01-05 12:00:00.1234567')",
       "2021-01-05 01:02:03.25|2021-01-05 12:00:00.123456" },
     { "SELECT to_date('2021-1-5', 'yyyy-MM-dd'), to_date('2021-02-29', 'yyyy-MM-dd'), to_date('2021-01-05x', 'yyyy-MM-dd')", "NULL|NULL|NULL" },
+    { "SELECT to_timestamp('11111111111111111111111111', 'hhhhhhhhhhhhhhhhhhhhhhhhhh')", "NULL" },
     { "SELECT unix_timestamp('2016-04-08', 'yyyy-MM-dd'), unix_timestamp('1970-01-01 00:00:10'), unix_timestamp('1969-12-31 23:59:59.5')",
       "1460073600|10|-1" },
     { "SELECT from_unixtime(0, 'yyyy-MM-dd HH:mm:ss'), from_unixtime(0), from_unixtime(1460073600, 'E'), from_unixtime(NULL)",
