@@ -103,7 +103,7 @@ static pen_status object_init(struct pen_json_object *o, const struct ArrowSchem
     o->n_fields = (size_t)schema->n_children;
     o->n_slots = o->n_fields + EXTRA_SLOTS;
     o->fields = calloc(o->n_fields ? o->n_fields : 1, sizeof *o->fields);
-    o->slots = calloc(o->n_slots, sizeof *o->slots);
+    o->slots = calloc(o->n_slots + 1, sizeof *o->slots);
     if (!o->fields || !o->slots)
         return pen_fail(err, PEN_FATAL, "out of memory");
     for (size_t i = 0; st >= 0 && i < o->n_fields; i++)

@@ -14,6 +14,7 @@
 #endif
 
 #define PEN_JSON_DEPTH 512
+#define PEN_JSON_MISSES 64u /* after which a slot makes room for what stands in its place */
 #define PEN_JSON_SLOT 64u /* longest run of bytes between two values that is foretold */
 
 /* What became of a value: VALUE and NULL as sent, UNFIT a null in place of what the type cannot hold. */
@@ -40,14 +41,15 @@ struct pen_json_slot {
     uint64_t mask;                 /* the lowest n bits */
     size_t n;                      /* 0: nothing foretold yet */
     struct pen_json_field *field;  /* NULL: nobody wants it */
+    unsigned misses;               /* how often something else stood there */
 };
 
 struct pen_json_object {
     struct pen_builder *builder;
     struct pen_json_field *fields;
     size_t n_fields;
-    struct pen_json_slot *slots;   /* in the order of the last object's keys */
-    size_t n_slots;
+    struct pen_json_slot *slots;   /* the first key's, then the others' in the order they come in */
+    size_t n_slots;                /* and one more, never taught, so that a walk may look behind them */
 };
 
 struct pen_json_decoder {

@@ -550,10 +550,31 @@ COLD struct pen_json_field *field_escaped(struct pen_json_object *o, const char 
     return NULL;
 }
 
-/* Reads from behind the brace or the last value to the next value and foretells the same bytes for the next object's i-th key. *last: there
- * was no further key, and what is returned is behind the brace. */
+/* Remembers n bytes for the next object's key at this place. A place that is taken already is given up only after many misses, and then the slot
+ * is put in before it: keys that are there now and then find their slots side by side. True where slot i is what was just read. */
+COLD bool learn(struct pen_json_object *o, size_t i, const char *bytes, size_t n, struct pen_json_field *field)
+{
+    struct pen_json_slot *s = &o->slots[i];
+    if (i >= o->n_slots || n > PEN_JSON_SLOT || memchr(bytes, '\n', n)) /* a newline is white space in messages only */
+        return false;
+    if (s->n && ++s->misses < PEN_JSON_MISSES)
+        return false;
+    if (s->n && i > 0 && !o->slots[o->n_slots - 1].n)
+        memmove(s + 1, s, (o->n_slots - 1 - i) * sizeof *s);
+    else if (s->n && i > 0) /* too many kinds: anew from here */
+        memset(s, 0, (o->n_slots - i) * sizeof *s);
+    memset(s, 0, sizeof *s);
+    memcpy(s->bytes, bytes, n);
+    s->mask = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+    s->n = n;
+    s->field = field;
+    return true;
+}
+
+/* Reads from behind the brace (slot 0) or the last value to the next value and foretells the same bytes for objects to come. *taught:
+ * in slot i. *last: there was no further key, and what is returned is behind the brace. */
 COLD const char *next_key(struct pen_json_decoder *d, struct pen_json_object *o, size_t i, const char *p, struct pen_json_field **field,
-                          bool *last)
+                          bool *last, bool *taught)
 {
     const char *start = p, *key;
     bool escaped;
@@ -578,16 +599,22 @@ COLD const char *next_key(struct pen_json_decoder *d, struct pen_json_object *o,
     if (peek(d, p) != ':')
         return stop(d, p, "no colon after a key");
     p = skip_space(d, p + 1);
-    n = (size_t)(p - start);
-    if (i < o->n_slots && n <= PEN_JSON_SLOT) {
-        struct pen_json_slot *s = &o->slots[i];
-        memset(s->bytes, 0, sizeof s->bytes);
-        memcpy(s->bytes, start, n);
-        s->mask = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
-        s->n = n;
-        s->field = *field;
-    }
+    *taught = learn(o, i, start, (size_t)(p - start), *field);
     return p;
+}
+
+INLINE bool foretold(const struct pen_json_object *o, size_t i, const char *p, const char *end)
+{
+    return o->slots[i].n && slot_matches(&o->slots[i], p, end);
+}
+
+/* The slot close behind slot i that foretells what stands at p, the keys of those between having been left out; i where there is none. */
+COLD size_t foretold_later(const struct pen_json_object *o, size_t i, const char *p, const char *end)
+{
+    for (size_t k = i + 1; i > 0 && k < i + 4 && k < o->n_slots; k++)
+        if (foretold(o, k, p, end))
+            return k;
+    return i;
 }
 
 /* A key given twice: what it said before is forgotten. */
@@ -613,17 +640,26 @@ COLD void note_value(struct pen_json_decoder *d, struct pen_json_field *f, const
  * than the object's builder has. */
 INLINE const char *object_walk(struct pen_json_decoder *d, struct pen_json_object *o, const char *p, unsigned depth, int64_t row, bool record)
 {
-    for (size_t i = 0;; i++) {
+    for (size_t i = 0;;) { /* slot 0 is for the first key, which no comma goes before; i is the next slot to look at */
         struct pen_json_field *f = NULL;
         const char *next;
-        bool last = false;
-        if (LIKELY(i < o->n_slots && o->slots[i].n && slot_matches(&o->slots[i], p, d->end))) {
+        bool match = foretold(o, i, p, d->end);
+        if (UNLIKELY(!match)) {
+            size_t later = foretold_later(o, i, p, d->end);
+            match = later != i;
+            i = later;
+        }
+        if (LIKELY(match)) {
             p += o->slots[i].n;
-            f = o->slots[i].field;
+            f = o->slots[i++].field;
             if (UNLIKELY((unsigned char)peek(d, p) <= ' ')) /* the object that it was learnt from had less white space there */
                 p = skip_space(d, p);
-        } else if (!(p = next_key(d, o, i, p, &f, &last)) || last) {
-            return p;
+        } else {
+            bool last = false, taught = false;
+            p = next_key(d, o, i, p, &f, &last, &taught);
+            if (!p || last)
+                return p;
+            i += taught || i == 0;
         }
         if (UNLIKELY(!f)) {
             next = value_skip(d, p, depth);

@@ -176,7 +176,7 @@ static void test_kernels__damaged_records(struct kernels *k)
 /* The keys of records in turn: none, one, all, in every order; the answer must not hang on the record before. */
 static void test_kernels__foretold_keys_change_nothing(struct kernels *k)
 {
-    static const char *const fields[] = { "\"i\":1", "\"t\": \"x\"", "\"nobody\":[1]", "\"x\" :2.5", "\"f\":true" };
+    static const char *const fields[] = { "\"i\":%s1", "\"t\":%s\"x\"", "\"nobody\":%s[1]", "\"x\" :%s2.5", "\"f\":%strue" };
     int bad = 0;
     for (int i = 0; i < 5000; i++) {
         char text[400] = "{", want[400];
@@ -186,7 +186,9 @@ static void test_kernels__foretold_keys_change_nothing(struct kernels *k)
             unsigned which = below(5);
             if (has[which])
                 continue;
-            snprintf(text + strlen(text), 100, "%s%s%s", text[1] ? below(2) ? "," : " , " : "", fields[which], below(4) ? "" : " ");
+            strcat(text, text[1] ? below(2) ? "," : " , " : "");
+            snprintf(text + strlen(text), 100, fields[which], &"  "[below(3)]);
+            strcat(text, below(4) ? "" : " ");
             has[which] = true;
         }
         strcat(text, "}");
@@ -195,6 +197,51 @@ static void test_kernels__foretold_keys_change_nothing(struct kernels *k)
         bad += differs(k, text, strlen(text), i & 1) != NULL || !text_equals(&k->measure, want);
     }
     ok(bad == 0, "5000 records with their keys in any order");
+}
+
+/* Bad objects whose parts were all seen in good ones. */
+static void test_kernels__foretold_keys_admit_nothing(struct kernels *k)
+{
+    static const char *const good[] = { "{\"i\":1,\"t\":\"x\",\"f\":true}", "{\"t\":\"x\",\"i\":1}", "{\"f\":true , \"t\": \"x\"}" };
+    static const char *const bad[] = {
+        "{,\"i\":1}", "{,\"t\":\"x\",\"f\":true}", "{\"i\":1\"t\":\"x\"}", "{\"i\":1\"i\":1}", "{\"i\":1 \"t\":\"x\"}", "{\"i\":1,,\"t\":\"x\"}",
+        "{\"i\":1,\"t\":\"x\",}", "{\"i\":,\"t\":\"x\"}", "{\"i\":1,\"t\":,\"f\":true}", "{\"f\":true\"f\":true}", "{\"i\":1,\"t\":\"x\"",
+    };
+    int wrong = 0;
+    for (int round = 0; round < 400; round++)
+        for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+            const char *g = good[below(3)];
+            wrong += differs(k, g, strlen(g), true) != NULL || k->measure.bytes[0] != '{';
+            wrong += differs(k, bad[b], strlen(bad[b]), round & 1) != NULL || k->measure.bytes[0] != '!';
+        }
+    ok(wrong == 0, "what good objects taught admits no bad one");
+}
+
+/* Text that outgrows its column's buffer while it is copied, with every way of copying in it. */
+static void test_kernels__long_text(struct kernels *k)
+{
+    static const struct { const char *sent, *stands; } parts[] = {
+        { "plain text of some length. ", "plain text of some length. " }, { "\\u20ac", "\xE2\x82\xAC" }, { "\xC3\xA9\xC3\xA9", "\xC3\xA9\xC3\xA9" },
+        { "\\/\\/", "//" }, { "x", "x" },
+    };
+    int wrong = 0;
+    for (int round = 0; round < 200; round++) {
+        static char text[1 << 16], want[1 << 17];
+        size_t n = (size_t)snprintf(text, sizeof text, "{\"t\":\""), goal = 500 + below(50000);
+        size_t w = (size_t)snprintf(want, sizeof want, "{\"i\":null,\"t\":\"");
+        unsigned kinds = 1 + below(5);
+        while (n < goal) {
+            size_t part = below(kinds);
+            n += (size_t)snprintf(text + n, 100, "%s", parts[part].sent);
+            w += (size_t)snprintf(want + w, 100, "%s", parts[part].stands);
+        }
+        n += (size_t)snprintf(text + n, 100, "\"}");
+        snprintf(want + w, 200, "\",\"x\":null,\"l\":null,\"j\":null,\"s\":null,\"w\":null,\"y\":null,\"f\":null}\n");
+        kernels_fini(k); /* fresh builders, which grow */
+        kernels_init(k);
+        wrong += differs(k, text, n, round & 1) != NULL || !text_equals(&k->measure, want);
+    }
+    ok(wrong == 0, "long texts come out whole");
 }
 
 int main(void)
@@ -206,6 +253,8 @@ int main(void)
     test_kernels__every_length_and_place(&k);
     test_kernels__damaged_records(&k);
     test_kernels__foretold_keys_change_nothing(&k);
+    test_kernels__foretold_keys_admit_nothing(&k);
+    test_kernels__long_text(&k);
     kernels_fini(&k);
     return done_testing();
 }
