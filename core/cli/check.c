@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "config/option.h"
 #include "engine/bind.h"
+#include "engine/run.h"
 
 static const char usage[] =
     "Usage: penstock check [--set STAGE.KEY=VALUE]... [--json] FILE\n\n"
@@ -120,12 +121,28 @@ static void warn_of_lossy(struct pen_cli_pipeline *l, const struct paths *p)
                             p->v[i].from->name, p->v[i].to->name);
 }
 
+/* -- outputs that nobody reads ------------------------------------------------------------------------------------------------ */
+
+/* stage.output of the i-th of them, into buf; false behind the last. */
+static bool not_read(const struct pen_graph *g, size_t i, char *buf, size_t size)
+{
+    for (size_t s = 0; s < g->n_stages; s++) {
+        const struct pen_stage *stage = &g->stages[s];
+        for (size_t o = 0; o < stage->n_outputs && stage->n_outputs > 1; o++)
+            if (!stage->output_read[o] && i-- == 0) {
+                snprintf(buf, size, "%s.%s", stage->name, stage->output_names[o]);
+                return true;
+            }
+    }
+    return false;
+}
+
 /* -- printing ------------------------------------------------------------------------------------------------------------------ */
 
-static void print_text(const struct pen_cli_pipeline *l, const struct paths *p)
+static void print_text(const struct pen_cli_pipeline *l, const struct pen_graph *g, const struct paths *p)
 {
     const struct pen_config *c = l->config;
-    char interval[48];
+    char interval[48], output[200];
     pen_option_bound(pen_option_find(pen_settings_options, "commit_interval"), c->pipeline.commit_interval, interval, sizeof interval);
     printf("%s: nothing is wrong\n", c->files[0]->name);
     printf("pipeline %s: %zu stage%s, at most %lld lane%s, a commit every %s, state in %s\n", c->pipeline.name, c->n_stages,
@@ -138,6 +155,8 @@ static void print_text(const struct pen_cli_pipeline *l, const struct paths *p)
             if (what)
                 printf("  %s: %s\n", c->stages[i].name, what);
         }
+    for (size_t i = 0; not_read(g, i, output, sizeof output); i++)
+        printf("  nobody reads %s\n", output);
     printf("  dead letters: %s\n", c->deadletter.path);
 }
 
@@ -160,10 +179,10 @@ static void add_stages(cJSON *o, const struct pen_cli_pipeline *l)
     }
 }
 
-static bool print_json(struct pen_cli_pipeline *l, const struct paths *p)
+static bool print_json(struct pen_cli_pipeline *l, const struct pen_graph *g, const struct paths *p)
 {
     cJSON *o = cJSON_CreateObject(), *array;
-    char *text;
+    char *text, output[200];
     cJSON_AddStringToObject(o, "file", l->config->files[0]->name);
     cJSON_AddStringToObject(o, "pipeline", l->config->pipeline.name);
     cJSON_AddBoolToObject(o, "ok", l->config->diags.errors == 0);
@@ -176,6 +195,9 @@ static bool print_json(struct pen_cli_pipeline *l, const struct paths *p)
         cJSON_AddStringToObject(one, "to", p->v[i].to->name);
         cJSON_AddStringToObject(one, "guarantee", p->v[i].words);
     }
+    array = cJSON_AddArrayToObject(o, "not_read");
+    for (size_t i = 0; g && not_read(g, i, output, sizeof output); i++)
+        cJSON_AddItemToArray(array, cJSON_CreateString(output));
     text = cJSON_PrintUnformatted(o);
     if (text) {
         printf("%.*s,\"problems\":", (int)strlen(text) - 1, text);
@@ -187,27 +209,44 @@ static bool print_json(struct pen_cli_pipeline *l, const struct paths *p)
     return text != NULL;
 }
 
+/* What is said about a pipeline whose graph could be built; g is NULL where it could not. */
+static int report(struct pen_cli_pipeline *l, const struct pen_graph *g, bool json, struct pen_error *err)
+{
+    struct paths p = { NULL, 0 };
+    bool good = !g || find_paths(&p, l);
+    int status;
+    if (good && g)
+        warn_of_lossy(l, &p);
+    if (!good)
+        pen_fail(err, PEN_FATAL, "out of memory");
+    else if (json)
+        good = print_json(l, g, &p) || pen_fail(err, PEN_FATAL, "out of memory") == PEN_OK;
+    status = !good ? pen_cli_failed(err) : json ? l->config->diags.errors ? PEN_EXIT_USAGE : PEN_EXIT_DONE : pen_cli_problems(l);
+    if (status == PEN_EXIT_DONE && !json)
+        print_text(l, g, &p);
+    free(p.v);
+    return status;
+}
+
+/* The same steps as those of `run` before it starts anything, so that both refuse the same files. */
 static int check(struct pen_cli_pipeline *l, const char *path, bool json)
 {
     struct pen_error err = { 0 };
-    struct paths p = { NULL, 0 };
+    struct pen_run_context run;
+    struct pen_graph *g = NULL;
+    const struct pen_settings *s;
     int status, flushed;
-    if (pen_cli_load(l, path, &err) < 0)
+    pen_status st = pen_cli_load(l, path, &err);
+    if (st < 0)
         return pen_cli_failed(&err);
-    if (!l->config->diags.errors) {
-        if (!find_paths(&p, l)) {
-            free(p.v);
-            pen_fail(&err, PEN_FATAL, "out of memory");
-            return pen_cli_failed(&err);
-        }
-        warn_of_lossy(l, &p);
-    }
-    status = json ? l->config->diags.errors ? PEN_EXIT_USAGE : PEN_EXIT_DONE : pen_cli_problems(l);
-    if (json)
-        status = print_json(l, &p) ? status : PEN_EXIT_FAILED;
-    else if (status == PEN_EXIT_DONE)
-        print_text(l, &p);
-    free(p.v);
+    s = &l->config->pipeline;
+    if ((st = pen_run_context_init(&run, s->name, s->state, (unsigned)s->lanes, &err)) < 0)
+        return pen_cli_failed(&err);
+    if (!l->config->diags.errors)
+        st = pen_cli_build(l, &run, NULL, 0, &g, &err);
+    status = st < 0 ? pen_cli_failed(&err) : report(l, g, json, &err);
+    pen_graph_free(&g);
+    pen_run_context_fini(&run);
     flushed = pen_cli_flush();
     return status != PEN_EXIT_DONE ? status : flushed;
 }

@@ -91,6 +91,23 @@ pen_status pen_cli_load(struct pen_cli_pipeline *p, const char *path, struct pen
     return p->plugins ? pen_bind(p->config, p->plugins, err) : pen_fail(err, PEN_FATAL, "out of memory");
 }
 
+pen_status pen_cli_build(struct pen_cli_pipeline *p, struct pen_run_context *run, const char *const *only, size_t n_only, struct pen_graph **g,
+                         struct pen_error *err)
+{
+    struct pen_config *c = p->config;
+    pen_status st = pen_graph_build(g, c, run, err);
+    for (size_t i = 0; st >= 0 && i < n_only; i++)
+        if (!pen_config_stage(c, only[i]))
+            return pen_fail(err, PEN_BADCONF, "--only %s: there is no such stage", only[i]);
+    if (st >= 0 && *g)
+        st = pen_graph_cut(*g, only, n_only, err);
+    if (st >= 0 && *g && (*g)->n_segments == 0) {
+        pen_config_mistake(c, (struct pen_place){ c->files[0], 1, 1 }, NULL, "no stage leads from a source to a sink: there is nothing to run");
+        pen_graph_free(g);
+    }
+    return st;
+}
+
 int pen_cli_problems(struct pen_cli_pipeline *p)
 {
     struct pen_diags *d = &p->config->diags;

@@ -11,6 +11,7 @@
 #include <penstock/plugin.h>
 
 #include "config/config.h"
+#include "engine/graph.h"
 
 enum { PEN_EXIT_DONE = 0, PEN_EXIT_FAILED = 1, PEN_EXIT_USAGE = 2 };
 
@@ -35,6 +36,10 @@ struct pen_cli_pipeline {
 bool pen_cli_set(struct pen_cli_pipeline *p, const char *text);
 /* Reads the file, loads the plugins, checks every option. PEN_OK also with mistakes in the file: see config->diags.errors. */
 pen_status pen_cli_load(struct pen_cli_pipeline *p, const char *path, struct pen_error *err);
+/* The graph of what was loaded without mistakes, its types checked, cut into the segments of `only` (n_only = 0: all). *g is NULL where that finds
+ * mistakes (see config->diags.errors); end it with pen_graph_free(). */
+pen_status pen_cli_build(struct pen_cli_pipeline *p, struct pen_run_context *run, const char *const *only, size_t n_only, struct pen_graph **g,
+                         struct pen_error *err);
 /* Prints problems to standard error and answers PEN_EXIT_USAGE if any is an error, else PEN_EXIT_DONE. */
 int pen_cli_problems(struct pen_cli_pipeline *p);
 void pen_cli_pipeline_fini(struct pen_cli_pipeline *p);

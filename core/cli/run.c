@@ -182,14 +182,6 @@ static int run_graph(const struct request *r, const struct pen_config *c, struct
 
 /* -- before ------------------------------------------------------------------------------------------------------------------------- */
 
-static int check_only(const struct request *r, struct pen_config *c)
-{
-    for (size_t i = 0; i < r->n_only; i++)
-        if (!pen_config_stage(c, r->only[i]))
-            return pen_cli_usage("run", "--only %s: there is no such stage", r->only[i]);
-    return PEN_EXIT_DONE;
-}
-
 static int run_config(const struct request *r, struct pen_cli_pipeline *p, struct pen_error *err)
 {
     struct pen_config *c = p->config;
@@ -199,13 +191,10 @@ static int run_config(const struct request *r, struct pen_cli_pipeline *p, struc
     pen_status st = pen_run_context_init(&run, c->pipeline.name, c->pipeline.state, (unsigned)c->pipeline.lanes, err);
     if (st >= 0) {
         run.until_end = r->until_end;
-        st = pen_graph_build(&g, c, &run, err);
+        st = pen_cli_build(p, &run, r->only, r->n_only, &g, err);
     }
-    if (st >= 0 && (status = pen_cli_problems(p)) == PEN_EXIT_DONE && (status = check_only(r, c)) == PEN_EXIT_DONE && g) {
-        st = pen_graph_cut(g, r->only, r->n_only, err);
-        if (st >= 0 && g->n_segments == 0)
-            st = pen_fail(err, PEN_BADCONF, "%s: no stage leads from a source to a sink: there is nothing to run", r->file);
-        if (st >= 0 && !r->dry_run)
+    if (st >= 0 && (status = pen_cli_problems(p)) == PEN_EXIT_DONE && g) {
+        if (!r->dry_run)
             st = pen_log_open(c->pipeline.log, c->pipeline.log_format == PEN_LOG_JSON, (pen_log_level)c->pipeline.log_level, err);
         if (st >= 0 && !r->dry_run)
             st = (pen_status)run_graph(r, c, g, err);
