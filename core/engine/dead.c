@@ -303,8 +303,9 @@ const struct pen_sink pen_dead_sink = { .writer_open = writer_open, .writer_clos
 
 /* -- what lies there already ------------------------------------------------------------------------------------------------------- */
 
+/* Objects of a partition follow one another, so the last one tells how far they reach. It may begin before the position asked about: a plan that
+ * was refused after its letters were put began at an older one. */
 struct last_object {
-    char from[128];
     char name[1024];
     int64_t size;
 };
@@ -313,7 +314,7 @@ static pen_status note_last(void *arg, const struct pen_object *o, struct pen_er
     struct last_object *last = arg;
     size_t n = strlen(o->name);
     (void)err;
-    if (n > 6 && strcmp(o->name + n - 6, ".jsonl") == 0 && strncmp(o->name, last->from, strlen(last->from)) >= 0) {
+    if (n > 6 && strcmp(o->name + n - 6, ".jsonl") == 0) {
         memcpy(last->name, o->name, n + 1);
         last->size = o->size;
     }
@@ -364,7 +365,6 @@ pen_status pen_dead_shown(struct pen_dead *d, const char *key, const struct pen_
     char folder[3072], url[4200];
     pen_status st = key_folder(d, key, folder, sizeof folder, err);
     out->n = 0;
-    object_name(last.from, from);
     if (st >= 0)
         st = pen_store_list(d->host, folder, NULL, false, note_last, &last, err);
     if (st < 0 || !last.name[0] || !last.size)
@@ -374,5 +374,7 @@ pen_status pen_dead_shown(struct pen_dead *d, const char *key, const struct pen_
         st = read_last_line(d, url, last.size, out, err);
     if (st == PEN_OK)
         out->w[out->n - 1]++;
+    if (st == PEN_OK && pen_position_compare(out, from) <= 0)
+        out->n = 0;
     return st;
 }

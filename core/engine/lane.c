@@ -14,7 +14,8 @@
 #include "engine/flow.h"
 #include "engine/segment.h"
 
-#define RETRY_PAUSE 200000 /* microseconds before a reader that said PEN_RETRY is asked again */
+#define RETRY_PAUSE 200000      /* microseconds before a reader that said PEN_RETRY is asked again */
+#define COMPLAIN_PAUSE 10000000 /* microseconds between two lines about that */
 
 /* -- opening and closing ------------------------------------------------------------------------------------------------------ */
 
@@ -489,9 +490,12 @@ static pen_step read_step(struct pen_lane *lane, struct pen_error *err)
         if (st >= 0)
             st = read_one(lane, s, err);
         if (st == PEN_RETRY) {
-            pen_log(&seg->sources[s].instance.host, PEN_LOG_WARN, "%s", err->msg);
-            memset(err, 0, sizeof *err);
             lane->retry_at = pen_now(&seg->sources[s].instance.host) + RETRY_PAUSE;
+            if (lane->retry_at > lane->complain_at) {
+                pen_log(&seg->sources[s].instance.host, PEN_LOG_WARN, "%s", err->msg);
+                lane->complain_at = lane->retry_at + COMPLAIN_PAUSE;
+            }
+            memset(err, 0, sizeof *err);
             continue;
         }
         if (st < 0)

@@ -128,7 +128,7 @@ struct pen_lane {
     int64_t open_rows, open_bytes;
     bool urgent;                    /* somebody waits for a commit of what was read */
     bool read_rows;                 /* the last step read something */
-    int64_t retry_at;
+    int64_t retry_at, complain_at;
     struct pen_error error;
     /* lock: */
     unsigned passed;    /* cuts it has staged for */

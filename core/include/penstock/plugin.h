@@ -149,7 +149,8 @@ struct pen_source {
     pen_status (*reader_add)(void *reader, uint32_t id, const struct pen_position *pos, struct pen_error *err);
     /* Again for one that it has: the reader seeks there. */
     pen_status (*reader_remove)(void *reader, uint32_t id, struct pen_error *err);
-    /* Does not go beyond pos of this partition (n = 0: no bound) in one read, so that batches are cut at positions that sinks show. */
+    /* Does not go beyond pos of this partition (n = 0: no bound) in one read, so that batches are cut at positions that sinks show. Where no
+     * record lies between its position and the bound (a gap), read() gives an empty batch that ends at it. */
     pen_status (*reader_bound)(void *reader, uint32_t id, const struct pen_position *pos, struct pen_error *err);
     /* Fills *r and answers PEN_OK; PEN_SKIP where there is nothing yet. It does not wait for more than a disk. */
     pen_status (*read)(void *reader, struct pen_read *r, struct pen_error *err);
