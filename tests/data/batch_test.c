@@ -1,5 +1,6 @@
 /* batch_test.c - schemas, builders, and arrays shared, sliced, masked, taken, adopted and checked.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,6 +258,58 @@ static void test_schema__types_names_and_copies(void)
     pen_schema_release(&copy);
 }
 
+/* Shares, reads and releases one batch again and again. */
+static void *share_often(void *arg)
+{
+    const struct ArrowArray *a = arg;
+    size_t bad = 0;
+    for (int i = 0; i < 2000; i++) {
+        struct ArrowArray shared, part;
+        if (pen_array_share(&shared, a, NULL) < 0)
+            return arg;
+        if (pen_array_slice(&part, &shared, i % 50, 10, NULL) < 0)
+            return arg;
+        pen_array_release(&shared);
+        bad += !rows_are(&part, i % 50, 10);
+        pen_array_release(&part);
+    }
+    return bad ? arg : NULL;
+}
+
+static void test_share__from_many_threads(void)
+{
+    struct ArrowSchema schema;
+    struct ArrowArray a[4];
+    struct pen_builder *b = NULL;
+    pthread_t threads[4];
+    void *bad = NULL;
+    pen_schema_from_pairs(&schema, pairs, NULL);
+    pen_builder_new(&b, &schema, NULL);
+    for (int i = 0; i < 100; i++)
+        add_row(b, i);
+    pen_builder_finish(b, &a[0], NULL);
+    for (int i = 1; i < 4; i++)
+        pen_array_share(&a[i], &a[0], NULL);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, share_often, &a[i]);
+    for (int round = 0; round < 200; round++) { /* the builder goes on, while its buffers come back from elsewhere */
+        struct ArrowArray next;
+        for (int i = 0; i < 20; i++)
+            add_row(b, i);
+        pen_builder_finish(b, &next, NULL);
+        pen_array_release(&next);
+    }
+    for (int i = 0; i < 4; i++) {
+        void *one = NULL;
+        pthread_join(threads[i], &one);
+        pen_array_release(&a[i]);
+        bad = one ? one : bad;
+    }
+    ok(!bad, "four threads share and release one batch");
+    pen_builder_free(&b);
+    pen_schema_release(&schema);
+}
+
 int main(void)
 {
     test_schema__types_names_and_copies();
@@ -265,6 +318,7 @@ int main(void)
     test_raw__lists_of_structs_build_slice_and_take();
     test_masked__replaces_the_bitmap_only();
     test_adopt__makes_foreign_arrays_shareable();
+    test_share__from_many_threads();
     test_check__refuses_what_does_not_fit();
     return done_testing();
 }
