@@ -13,11 +13,6 @@
 
 /* -- kernels ---------------------------------------------------------------------------------------------------------------- */
 
-extern const struct pen_json_kernel pen_json_portable;
-#ifdef PEN_JSON_X86
-extern const struct pen_json_kernel pen_json_avx2, pen_json_avx512;
-#endif
-
 const struct pen_json_kernel *const *pen_json_kernels(size_t *n)
 {
     static const struct pen_json_kernel *const all[] = {

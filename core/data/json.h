@@ -76,6 +76,11 @@ struct pen_json_kernel {
     pen_json_outcome (*record)(struct pen_json_decoder *d, const char *p, const char **next);
 };
 
+extern const struct pen_json_kernel pen_json_portable;
+#ifdef PEN_JSON_X86
+extern const struct pen_json_kernel pen_json_avx2, pen_json_avx512;
+#endif
+
 /* Kernels, best first, the portable one last; n out. */
 const struct pen_json_kernel *const *pen_json_kernels(size_t *n);
 /* The one to use: the best that this CPU has, or the one that the environment variable PENSTOCK_JSON names (for tests). */
