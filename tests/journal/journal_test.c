@@ -219,6 +219,155 @@ static void test_readers__begin_where_they_should(void)
     run_context.until_end = false;
 }
 
+/* Reads partition `id` to its end: rows, and whether each key hashes to it. */
+static int64_t read_partition(struct in *in, uint32_t id, uint32_t partitions, bool *right)
+{
+    struct pen_intake *intakes[1] = { in->intake };
+    struct pen_position zero = pen_position_of(0);
+    struct pen_error err = { 0 };
+    int64_t rows = 0;
+    for (uint32_t i = 0; i < partitions; i++)
+        journal_source.reader_remove(in->lane, i, &err);
+    journal_source.reader_add(in->lane, id, &zero, &err);
+    for (pen_status st = PEN_OK; st == PEN_OK;) {
+        struct pen_read r = { .max_rows = 100, .max_bytes = 1 << 20, .intakes = intakes };
+        struct ArrowArray batch;
+        struct pen_column keys;
+        pen_intake_begin(in->intake);
+        st = journal_source.read(in->lane, &r, &err);
+        if (pen_intake_finish(in->intake, &batch, &err) < 0)
+            abort();
+        keys = pen_column_at(&batch, 0);
+        for (int64_t row = 0; row < batch.length; row++) {
+            size_t n;
+            const char *key = pen_column_is_null(&keys, row) ? NULL : pen_column_bytes(&keys, row, &n);
+            *right = *right && (!key || pen_crc32c(0, key, n) % partitions == id) && (st != PEN_OK || r.partition == id);
+        }
+        rows += batch.length;
+        pen_array_release(&batch);
+    }
+    return rows;
+}
+
+static void test_partitions__go_by_key_or_in_turn(void)
+{
+    struct options o = options_for(fresh_path());
+    struct out out;
+    struct in in;
+    struct pen_error err = { 0 };
+    pen_publish_outcome outcome;
+    int64_t rows = 0, each[3];
+    bool right = true;
+    o.partitions = 3;
+    ok(out_open(&out, &o, 1, &err) == PEN_OK, "a journal of three partitions");
+    out_write(&out, 0, 0, 3000, true, &err);
+    out_commit(&out, "keys", KEY, UINT64_MAX, 1, &outcome, &err);
+    for (uint64_t i = 1; i <= 6; i++) {
+        char plan[16];
+        snprintf(plan, sizeof plan, "t%d", (int)i);
+        out_write(&out, 0, 0, 100, false, &err);
+        out_commit(&out, plan, KEY, i, i + 1, &outcome, &err);
+    }
+    out_close(&out);
+    o.partitions = 0;
+    ok(in_open(&in, &o, 0, &err) == PEN_OK, "is read by what it was made with");
+    for (uint32_t p = 0; p < 3; p++)
+        rows += each[p] = read_partition(&in, p, 3, &right);
+    ok(rows == 3600 && each[0] > 200 && each[1] > 200 && each[2] > 200, "each row is in one partition, each partition has its share");
+    ok(right, "rows with a key are where its hash says");
+    in_close(&in);
+    o.partitions = 2;
+    ok(out_open(&out, &o, 1, &err) == PEN_BADCONF && strstr(err.msg, "it was made with 3"), "another number is a mistake in the file");
+}
+
+/* One lane of the next test: batches without end, staged when asked. */
+struct lane {
+    struct out *out;
+    unsigned index;
+    pthread_barrier_t *turn; /* all lanes and control, twice a round */
+    struct pen_staged staged;
+    bool failed;
+};
+#define ROUNDS 30u
+static void *run_lane(void *arg)
+{
+    struct lane *l = arg;
+    struct pen_error err = { 0 };
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < 5; i++)
+            l->failed |= out_write(l->out, l->index, 0, 100, true, &err) < 0;
+        pthread_barrier_wait(l->turn); /* the plan before has been published */
+        l->failed |= journal_sink.stage(l->out->lanes[l->index], &l->staged, &err) < 0;
+        pthread_barrier_wait(l->turn);
+    }
+    return NULL;
+}
+static void *run_reader(void *arg)
+{
+    struct in *in = arg;
+    struct pen_error err = { 0 };
+    uint64_t any = UINT64_MAX;
+    while (in->rows < ROUNDS * 3 * 500) {
+        struct pollfd p = { .fd = journal_source.fd(in->lane), .events = POLLIN };
+        pen_status st = in_read(in, &any, 1000, &err);
+        if (st < 0 || (st == PEN_SKIP && poll(&p, 1, 10000) != 1))
+            break;
+        if (st == PEN_OK)
+            in_settle(in, in->at);
+    }
+    return NULL;
+}
+
+static void test_lanes__write_while_plans_are_published_and_read(void)
+{
+    struct options o = options_for(fresh_path());
+    struct out out;
+    struct in in;
+    struct lane lanes[3];
+    struct pen_error err = { 0 };
+    pthread_barrier_t turn;
+    pthread_t threads[4];
+    bool good = true;
+    o.segment_size = 1 << 17;
+    o.retention_bytes = 1 << 20;
+    o.fsync = false;
+    if (in_open(&in, &o, 0, &err) < 0 || out_open(&out, &o, 3, &err) < 0)
+        abort();
+    pthread_barrier_init(&turn, NULL, 4);
+    for (unsigned i = 0; i < 3; i++) {
+        lanes[i] = (struct lane){ .out = &out, .index = i, .turn = &turn };
+        pthread_create(&threads[i], NULL, run_lane, &lanes[i]);
+    }
+    pthread_create(&threads[3], NULL, run_reader, &in);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct pen_staged staged[3];
+        struct pen_move move = { .key = KEY, .to = pen_position_of(round + 1) };
+        struct pen_plan plan = { .moves = &move, .n_moves = 1, .staged = staged, .n_staged = 3 };
+        pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
+        char id[16];
+        snprintf(id, sizeof id, "c%u", round);
+        plan.id = id;
+        if (round)
+            move.base = pen_position_of(round);
+        pthread_barrier_wait(&turn);
+        pthread_barrier_wait(&turn);
+        for (unsigned i = 0; i < 3; i++)
+            staged[i] = lanes[i].staged;
+        while (good && outcome == PEN_PUBLISH_UNKNOWN)
+            good = journal_sink.publish(out.ctx, &plan, &outcome, &err) == PEN_OK;
+        good = good && outcome == PEN_PUBLISH_DONE && journal_sink.maintain(out.ctx, &err) == PEN_OK;
+        for (unsigned i = 0; i < 3; i++)
+            free(staged[i].bytes);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&turn);
+    ok(good && !lanes[0].failed && !lanes[1].failed && !lanes[2].failed, "three lanes write while their last plan is published");
+    ok(in.rows == ROUNDS * 3 * 500 && in.at == in.rows, "and a reader, woken by commits, gets each row once");
+    in_close(&in);
+    out_close(&out);
+}
+
 int main(void)
 {
     test_crc__is_castagnolis_by_both_ways();
@@ -229,5 +378,7 @@ int main(void)
     test_wake__comes_with_a_commit();
     test_second_writer__is_refused();
     test_readers__begin_where_they_should();
+    test_partitions__go_by_key_or_in_turn();
+    test_lanes__write_while_plans_are_published_and_read();
     return done_testing();
 }

@@ -81,6 +81,7 @@ static void test_full_wait__waits_for_the_slowest(void)
     struct pen_error err = { 0 };
     pen_publish_outcome outcome = PEN_PUBLISH_DONE;
     uint64_t next = 0, rounds = 0;
+    char plan[24];
     o.retention_bytes = fast.retention_bytes = 1 << 20;
     o.reader = "slow";
     fast.reader = "quick";
@@ -88,7 +89,6 @@ static void test_full_wait__waits_for_the_slowest(void)
     in_open(&quick, &fast, 0, &err);
     out_open(&out, &o, 1, &err);
     while (rounds++ < 100) {
-        char plan[24];
         snprintf(plan, sizeof plan, "p%" PRIu64, rounds);
         stage_batch(&h, &out, next, plan);
         if (journal_sink.publish(out.ctx, &h.plan, &outcome, &err) < 0 || outcome != PEN_PUBLISH_DONE)
@@ -109,7 +109,6 @@ static void test_full_wait__waits_for_the_slowest(void)
     ok(in_expect(&slow, next, next + BATCH), "and read");
     next += BATCH;
     for (rounds = 0; rounds < 60; rounds++) {
-        char plan[24];
         snprintf(plan, sizeof plan, "q%" PRIu64, rounds);
         outcome = try_batch(&out, &next, plan, true);
         if (outcome != PEN_PUBLISH_DONE || !in_expect(&slow, next - BATCH, next))
