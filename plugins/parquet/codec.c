@@ -69,6 +69,8 @@ static pen_status compress_zstd(struct pen_codec *c, const struct pen_codec_tuni
         ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_hashLog, t->hash_log);
         ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_minMatch, t->min_match);
         ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_targetLength, t->step);
+        if (t->step) /* literals are compressed although steps are wide; where the library does not know it, sizes tell against steps */
+            ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_experimentalParam5, 1);
     }
     got = ZSTD_compress2(c->zstd, out->p + out->n, bound, bytes, n);
     if (ZSTD_isError(got))
@@ -99,11 +101,36 @@ pen_status pen_codec_compress(struct pen_codec *c, const struct pen_codec_tuning
     }
 }
 
+#define SAMPLE ((size_t)256 << 10) /* of a page, to try on */
+#define WORTH_TRYING ((size_t)16 << 10)
+
+/* Level 1 looks for matches at one price for all columns, most of its time. What a column gains from that differs, so three other searches
+ * are tried. The rules go by sizes, not by time, so that the same rows always give the same file; the thresholds come from measured
+ * columns of posts (doc/performance.md): entropy coding alone takes a third of level 1's time, and is worth up to a seventh of the input. */
 pen_status pen_codec_tune(struct pen_codec *c, const void *bytes, size_t n, struct pen_buf *scratch, struct pen_codec_tuning *tuning,
                           struct pen_error *err)
 {
-    (void)c, (void)bytes, (void)n, (void)scratch, (void)err;
+    static const struct pen_codec_tuning as_level = { 0, 0, 0 }, entropy = { 6, 6, 64 }, near = { 6, 5, 4 }, far = { 16, 7, 0 };
+    const struct pen_codec_tuning *const tries[] = { &as_level, &entropy, &near, &far };
+    size_t size[4], from = scratch->n;
     memset(tuning, 0, sizeof *tuning);
+    if (c->compression.codec != PEN_CODEC_ZSTD || c->compression.level != 1 || n < WORTH_TRYING)
+        return PEN_SKIP;
+    if (n > SAMPLE)
+        n = SAMPLE;
+    for (size_t i = 0; i < 4; i++) {
+        pen_status st = pen_codec_compress(c, tries[i], bytes, n, scratch, err);
+        size[i] = scratch->n - from;
+        scratch->n = from;
+        if (st < 0)
+            return st;
+    }
+    if (size[2] < size[1] && size[2] <= size[0] + size[0] / 32) /* what repeats lies close by */
+        *tuning = near;
+    else if (size[1] <= size[0] + n / 7) /* little does */
+        *tuning = entropy;
+    else if (size[0] < n / 3 && size[3] < size[0]) /* much does: look further */
+        *tuning = far;
     return PEN_OK;
 }
 

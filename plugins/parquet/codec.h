@@ -22,7 +22,7 @@ int pen_codec_number(const struct pen_codec *c);
 /* Appends n bytes, compressed, to out. */
 pen_status pen_codec_compress(struct pen_codec *c, const struct pen_codec_tuning *tuning, const void *bytes, size_t n,
                               struct pen_buf *out, struct pen_error *err);
-/* Chooses the cheapest search for a column that grows its bytes no more than it is worth, by trying some on these; scratch is overwritten. */
+/* Chooses a search for a column by trying some on these bytes; scratch is room behind its n bytes. PEN_SKIP where there are too few to tell. */
 pen_status pen_codec_tune(struct pen_codec *c, const void *bytes, size_t n, struct pen_buf *scratch, struct pen_codec_tuning *tuning,
                           struct pen_error *err);
 size_t pen_codec_held(const struct pen_codec *c);

@@ -13,12 +13,13 @@
 #define HEAD_ROOM ((size_t)128 << 10)      /* before the values of a direct page: levels and lengths come there */
 #define HEADER_ROOM ((size_t)64)           /* a page's header is shorter */
 
-void pen_column_init(struct pen_column_writer *c, const struct pen_leaf *leaf, struct pen_codec *codec, struct pen_buf *scratch,
-                     size_t page_bytes)
+void pen_column_init(struct pen_column_writer *c, const struct pen_leaf *leaf, struct pen_codec *codec,
+                     struct pen_column_memory *memory, struct pen_buf *scratch, size_t page_bytes)
 {
     memset(c, 0, sizeof *c);
     c->leaf = leaf;
     c->codec = codec;
+    c->memory = memory;
     c->scratch = scratch;
     c->page_bytes = page_bytes;
     pen_column_reset(c);
@@ -55,8 +56,8 @@ void pen_column_reset(struct pen_column_writer *c)
     memset(c->pages_of, 0, sizeof c->pages_of);
     c->delta_known = false;
     memset(&c->chunk_bounds, 0, sizeof c->chunk_bounds);
-    c->mode = c->leaf->physical == PQ_BOOLEAN || c->hopeless ? PEN_PAGES_DIRECT : PEN_PAGES_DICTIONARY;
-    c->hopeless -= c->hopeless > 0;
+    c->mode = c->leaf->physical == PQ_BOOLEAN || c->memory->hopeless ? PEN_PAGES_DIRECT : PEN_PAGES_DICTIONARY;
+    c->memory->hopeless -= c->memory->hopeless > 0;
 }
 
 size_t pen_column_held(const struct pen_column_writer *c)
@@ -214,8 +215,8 @@ static pen_status give_up_dictionary(struct pen_column_writer *c, struct pen_err
     }
     pen_dict_clear(&c->dict);
     c->mode = PEN_PAGES_DIRECT;
-    c->given_up += c->given_up < 4;
-    c->hopeless = 4u << c->given_up;
+    c->memory->given_up += c->memory->given_up < 4;
+    c->memory->hopeless = 4u << c->memory->given_up;
     return PEN_OK;
 }
 
@@ -396,10 +397,12 @@ static pen_status put_page(struct pen_column_writer *c, struct pen_buf *out, con
 
 static pen_status tune(struct pen_column_writer *c, const uint8_t *bytes, size_t n, struct pen_error *err)
 {
-    if (c->tuned[c->mode])
+    pen_status st;
+    if (c->memory->tuned[c->mode])
         return PEN_OK;
-    c->tuned[c->mode] = true;
-    return pen_codec_tune(c->codec, bytes, n, &c->pages, &c->tuning[c->mode], err);
+    st = pen_codec_tune(c->codec, bytes, n, &c->pages, &c->memory->tuning[c->mode], err);
+    c->memory->tuned[c->mode] = st == PEN_OK;
+    return st;
 }
 
 static pen_status end_page(struct pen_column_writer *c, struct pen_error *err)
@@ -414,7 +417,7 @@ static pen_status end_page(struct pen_column_writer *c, struct pen_error *err)
     c->scratch->n = 0;
     if ((st = put_levels(c, err)) < 0 ||
         (st = put_values(c, &encoding, &bytes, &n, err)) < 0 || (st = tune(c, bytes, n, err)) < 0 ||
-        (st = put_page(c, &c->pages, &c->tuning[c->mode], encoding, bytes, n, &page.at, err)) < 0)
+        (st = put_page(c, &c->pages, &c->memory->tuning[c->mode], encoding, bytes, n, &page.at, err)) < 0)
         return st;
     page.size = c->pages.n - page.at;
     page.no_values = c->values == 0;

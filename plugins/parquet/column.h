@@ -17,16 +17,21 @@ struct pen_page {
     struct pen_bounds bounds;
 };
 
+/* What was learned about a column; kept from file to file. */
+struct pen_column_memory {
+    struct pen_codec_tuning tuning[2]; /* by pen_pages_mode */
+    bool tuned[2];
+    unsigned hopeless;                 /* this many more row groups begin without a dictionary */
+    unsigned given_up;                 /* how often the dictionary did not pay */
+};
+
 struct pen_column_writer {
     const struct pen_leaf *leaf;
     struct pen_codec *codec;
-    struct pen_codec_tuning tuning[2]; /* by pen_pages_mode */
-    bool tuned[2];
+    struct pen_column_memory *memory;
     struct pen_buf *scratch;           /* shared by the columns of a file */
     size_t page_bytes;
     pen_pages_mode mode;
-    unsigned hopeless;                 /* this many more row groups begin without a dictionary */
-    unsigned given_up;                 /* how often the dictionary did not pay */
     bool delta;                        /* direct integers as differences; decided by the chunk's first direct page */
     bool delta_known;
 
@@ -52,8 +57,8 @@ struct pen_column_writer {
     struct pen_bounds chunk_bounds;
 };
 
-void pen_column_init(struct pen_column_writer *c, const struct pen_leaf *leaf, struct pen_codec *codec, struct pen_buf *scratch,
-                     size_t page_bytes);
+void pen_column_init(struct pen_column_writer *c, const struct pen_leaf *leaf, struct pen_codec *codec,
+                     struct pen_column_memory *memory, struct pen_buf *scratch, size_t page_bytes);
 void pen_column_fini(struct pen_column_writer *c);
 pen_status pen_column_append(struct pen_column_writer *c, const struct pen_slice *s, struct pen_error *err);
 /* Ends the last page and the dictionary: the chunk can be written. */

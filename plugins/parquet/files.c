@@ -380,7 +380,7 @@ size_t pen_files_held(const struct pen_files *f)
     size_t n = 0;
     for (size_t i = 0; i < f->n_open; i++)
         n += pen_parquet_writer_held(f->open[i].file.writer);
-    return n + f->key.cap + f->keys.cap + f->groups.cap + f->finished.cap;
+    return n + pen_parquet_shared_held(f->options.parquet.shared) + f->key.cap + f->keys.cap + f->groups.cap + f->finished.cap;
 }
 
 int64_t pen_files_written(const struct pen_files *f)
@@ -408,6 +408,7 @@ void pen_files_free(struct pen_files **out)
     if (f->view)
         free(f->view->children);
     free(f->view);
+    pen_parquet_shared_free(&f->options.parquet.shared);
     pen_buf_free(&f->finished);
     pen_buf_free(&f->key);
     pen_buf_free(&f->keys);
@@ -458,6 +459,7 @@ pen_status pen_files_new(struct pen_files **out, const struct pen_host *host, co
         return pen_fail(err, PEN_FATAL, "out of memory");
     f->host = host;
     f->options = *o;
+    f->options.parquet.shared = NULL;
     if (!f->options.max_open_files)
         f->options.max_open_files = DEFAULT_OPEN;
     f->url = strdup(o->url);
@@ -479,6 +481,9 @@ pen_status pen_files_new(struct pen_files **out, const struct pen_host *host, co
         f->view->n_buffers = 1;
         f->view->buffers = no_validity;
         st = part_columns(f, o, err);
+    }
+    if (st >= 0) {
+        st = pen_parquet_shared_new(&f->options.parquet.shared, &f->data, &o->parquet.compression, err);
     }
     if (st < 0)
         pen_files_free(&f);

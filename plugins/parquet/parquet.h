@@ -17,10 +17,19 @@ struct pen_parquet_writer;
 /* Takes the next n bytes of the file. */
 typedef pen_status (*pen_parquet_write)(void *arg, const void *bytes, size_t n, struct pen_error *err);
 
+/* What the writers of one thread and one schema share, side by side or one after another: the compressor, working memory, and what was
+ * learned about the columns. It makes small files cheap. It must outlive the writers. */
+struct pen_parquet_shared;
+pen_status pen_parquet_shared_new(struct pen_parquet_shared **out, const struct ArrowSchema *schema,
+                                  const struct pen_compression *compression, struct pen_error *err);
+void pen_parquet_shared_free(struct pen_parquet_shared **s);
+size_t pen_parquet_shared_held(const struct pen_parquet_shared *s);
+
 struct pen_parquet_options {
     struct pen_compression compression; /* level 1 of zstd may be tuned to each column; other levels are taken as they are */
-    int64_t row_group_bytes;            /* encoded size at which a row group ends, about; it is held in memory until then. 0: 16 MiB */
+    int64_t row_group_bytes;            /* encoded size at which a row group ends, about; it is held in memory until then. 0: 8 MiB */
     int64_t page_bytes;                 /* uncompressed size at which a page ends, about. 0: 1 MiB */
+    struct pen_parquet_shared *shared;  /* or NULL: the writer has one of its own */
     const char *const *metadata;        /* key, value, key, value … of the footer, NULL ends; or NULL */
 };
 
@@ -63,7 +72,7 @@ pen_status pen_parquet_writer_close(struct pen_parquet_writer *w, struct pen_err
 int64_t pen_parquet_writer_rows(const struct pen_parquet_writer *w);
 /* Bytes handed to write() so far, and what the open row group will add, about. After _close() exactly the file's size. */
 int64_t pen_parquet_writer_size(const struct pen_parquet_writer *w);
-/* Bytes of memory held. */
+/* Bytes of memory held, without what is shared. */
 size_t pen_parquet_writer_held(const struct pen_parquet_writer *w);
 /* After _close(): one entry a leaf, in schema order; valid while the writer is. */
 const struct pen_parquet_stats *pen_parquet_writer_stats(const struct pen_parquet_writer *w, size_t *n);

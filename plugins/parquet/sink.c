@@ -34,7 +34,7 @@ static const struct pen_option sink_options[] = {
       "Columns whose values make folders NAME=VALUE; the files themselves leave them out." },
     { "target_file_size", PEN_OPT_SIZE, offsetof(struct sink, target_file_size), "128MiB", 1, INT64_MAX, NULL, 0,
       "About how large a file gets before the next one begins; a commit ends files as well." },
-    { "row_group_size", PEN_OPT_SIZE, offsetof(struct sink, row_group_size), "16MiB", 1, INT64_MAX, NULL, 0,
+    { "row_group_size", PEN_OPT_SIZE, offsetof(struct sink, row_group_size), "8MiB", 1, INT64_MAX, NULL, 0,
       "About how large a row group gets, compressed. It is held in memory until it is written." },
     { "max_open_files", PEN_OPT_COUNT, offsetof(struct sink, max_open_files), "64", 1, 100000, NULL, 0,
       "How many files a lane keeps open; with more partitions the one written to least recently is ended." },

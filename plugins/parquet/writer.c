@@ -18,6 +18,13 @@ struct chunk {
     struct pen_bounds bounds;
 };
 
+struct pen_parquet_shared {
+    struct pen_codec *codec;
+    struct pen_shredder shredder;
+    struct pen_buf scratch;
+    struct pen_column_memory *memory; /* one a leaf */
+};
+
 struct pen_parquet_writer {
     struct ArrowSchema schema;
     struct pen_leaf *leaves;
@@ -25,9 +32,7 @@ struct pen_parquet_writer {
     struct pen_parquet_stats *stats;
     uint8_t (*stats_room)[2][PQ_BOUND_BYTES + 1];
     size_t n;
-    struct pen_codec *codec;
-    struct pen_shredder shredder;
-    struct pen_buf scratch;
+    struct pen_parquet_shared *shared, *own; /* own: the same, where the caller gave none */
     int64_t row_group_bytes;
     size_t page_bytes;
     pen_parquet_write write;
@@ -204,7 +209,7 @@ pen_status pen_parquet_writer_batch(struct pen_parquet_writer *w, const struct A
             for (int64_t at = first, m; at < first + n; at += m) {
                 struct pen_slice slice;
                 m = pen_shred_fit(leaf, batch, at, first + n - at, w->page_bytes / 4);
-                if ((st = pen_shred(&w->shredder, leaf, batch, at, m, &slice, err)) < 0 ||
+                if ((st = pen_shred(&w->shared->shredder, leaf, batch, at, m, &slice, err)) < 0 ||
                     (st = pen_column_append(&w->columns[i], &slice, err)) < 0)
                     return st;
             }
@@ -284,7 +289,7 @@ static void put_chunk(const struct pen_parquet_writer *w, struct pen_thrift_out 
     pen_thrift_put_list(t, 3, THRIFT_BINARY, leaf->n_path);
     for (size_t i = 0; i < leaf->n_path; i++)
         pen_thrift_add_binary(t, leaf->path[i], strlen(leaf->path[i]));
-    pen_thrift_put_i32(t, 4, pen_codec_number(w->codec));
+    pen_thrift_put_i32(t, 4, pen_codec_number(w->shared->codec));
     pen_thrift_put_i64(t, 5, chunk->levels);
     pen_thrift_put_i64(t, 6, chunk->uncompressed);
     pen_thrift_put_i64(t, 7, chunk->compressed);
@@ -388,9 +393,8 @@ static void free_columns(struct pen_parquet_writer *w)
 {
     for (size_t i = 0; w->columns && i < w->n; i++)
         pen_column_fini(&w->columns[i]);
-    pen_codec_free(&w->codec);
-    pen_shredder_fini(&w->shredder);
-    pen_buf_free(&w->scratch);
+    pen_parquet_shared_free(&w->own);
+    w->shared = NULL;
     pen_buf_free(&w->out);
     pen_buf_free(&w->column_index);
     pen_buf_free(&w->offset_index);
@@ -415,6 +419,46 @@ pen_status pen_parquet_writer_close(struct pen_parquet_writer *w, struct pen_err
     sum_stats(w);
     free_columns(w);
     return PEN_OK;
+}
+
+/* -- what writers share ------------------------------------------------------------------------------------------------------- */
+
+pen_status pen_parquet_shared_new(struct pen_parquet_shared **out, const struct ArrowSchema *schema,
+                                  const struct pen_compression *compression, struct pen_error *err)
+{
+    struct pen_parquet_shared *s = calloc(1, sizeof *s);
+    struct pen_leaf *leaves;
+    size_t n;
+    pen_status st;
+    *out = NULL;
+    if (!s)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    if ((st = pen_leaves_new(&leaves, &n, schema, err)) >= 0) {
+        pen_leaves_free(leaves, n);
+        s->memory = calloc(n, sizeof *s->memory);
+        st = s->memory ? pen_codec_new(&s->codec, compression, err) : pen_fail(err, PEN_FATAL, "out of memory");
+    }
+    if (st < 0)
+        pen_parquet_shared_free(&s);
+    *out = s;
+    return st;
+}
+
+void pen_parquet_shared_free(struct pen_parquet_shared **s)
+{
+    if (!*s)
+        return;
+    pen_codec_free(&(*s)->codec);
+    pen_shredder_fini(&(*s)->shredder);
+    pen_buf_free(&(*s)->scratch);
+    free((*s)->memory);
+    free(*s);
+    *s = NULL;
+}
+
+size_t pen_parquet_shared_held(const struct pen_parquet_shared *s)
+{
+    return sizeof *s + pen_shredder_held(&s->shredder) + s->scratch.cap + pen_codec_held(s->codec);
 }
 
 /* -- beginning and end -------------------------------------------------------------------------------------------------------- */
@@ -442,13 +486,14 @@ pen_status pen_parquet_writer_new(struct pen_parquet_writer **out, const struct 
     *out = NULL;
     if (!w)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    w->row_group_bytes = options->row_group_bytes > 0 ? options->row_group_bytes : 16 << 20;
+    w->row_group_bytes = options->row_group_bytes > 0 ? options->row_group_bytes : 8 << 20;
     w->page_bytes = options->page_bytes > 0 ? (size_t)options->page_bytes : (size_t)1 << 20;
     w->write = write;
     w->arg = arg;
     if ((st = pen_schema_copy(&w->schema, schema, err)) < 0 || (st = pen_leaves_new(&w->leaves, &w->n, &w->schema, err)) < 0 ||
-        (st = pen_codec_new(&w->codec, &options->compression, err)) < 0 || (st = copy_metadata(w, options->metadata, err)) < 0)
+        (!options->shared && (st = pen_parquet_shared_new(&w->own, schema, &options->compression, err)) < 0) || (st = copy_metadata(w, options->metadata, err)) < 0)
         goto fail;
+    w->shared = options->shared ? options->shared : w->own;
     w->columns = calloc(w->n, sizeof *w->columns);
     w->stats = calloc(w->n, sizeof *w->stats);
     w->stats_room = calloc(w->n, sizeof *w->stats_room);
@@ -458,7 +503,7 @@ pen_status pen_parquet_writer_new(struct pen_parquet_writer **out, const struct 
     }
     for (size_t i = 0; i < w->n; i++) {
         const struct pen_leaf *leaf = &w->leaves[i];
-        pen_column_init(&w->columns[i], leaf, w->codec, &w->scratch, w->page_bytes);
+        pen_column_init(&w->columns[i], leaf, w->shared->codec, &w->shared->memory[i], &w->shared->scratch, w->page_bytes);
         w->stats[i].path = leaf->names;
         w->stats[i].depth = leaf->n_names;
         w->stats[i].field = leaf->field;
@@ -480,16 +525,16 @@ int64_t pen_parquet_writer_rows(const struct pen_parquet_writer *w)
 
 int64_t pen_parquet_writer_size(const struct pen_parquet_writer *w)
 {
-    return w->offset + (w->codec ? group_size(w) : 0);
+    return w->offset + (w->shared ? group_size(w) : 0);
 }
 
 size_t pen_parquet_writer_held(const struct pen_parquet_writer *w)
 {
-    size_t n = sizeof *w + pen_shredder_held(&w->shredder) + w->scratch.cap + w->out.cap + w->chunks.cap + w->column_index.cap +
+    size_t n = sizeof *w + w->out.cap + w->chunks.cap + w->column_index.cap +
                w->offset_index.cap;
-    for (size_t i = 0; w->codec && i < w->n; i++)
+    for (size_t i = 0; w->shared && i < w->n; i++)
         n += pen_column_held(&w->columns[i]);
-    return n + (w->codec ? pen_codec_held(w->codec) : 0);
+    return n + (w->own ? pen_parquet_shared_held(w->own) : 0);
 }
 
 const struct pen_parquet_stats *pen_parquet_writer_stats(const struct pen_parquet_writer *w, size_t *n)
