@@ -11,6 +11,7 @@ const struct pen_plugin parquet_LTX_pen_plugin = {
            "they are staged unseen, noted in `state`, and then given their names. A folder belongs to one stage of one pipeline; a second is "
            "refused.\n"
            "As a source it reads a file or all *.parquet files below a folder, whose columns must agree; levels NAME=VALUE become columns.",
+    .source = &parquet_source,
     .sink = &parquet_sink,
     .table = &parquet_table,
 };
