@@ -232,6 +232,17 @@ static void parse_action(struct delta_json *j, const char *key, struct delta_act
         a->u.file.removed = true;
 }
 
+const char *delta_action_lacks(const struct delta_action *a)
+{
+    if ((a->kind == DELTA_ADD || a->kind == DELTA_REMOVE) && (!a->u.file.path || !a->u.file.path[0]))
+        return "a file without a path";
+    if (a->kind == DELTA_TXN && !a->u.txn.app)
+        return "a txn without an appId";
+    if (a->kind == DELTA_METADATA && (!a->u.metadata.id || !a->u.metadata.schema))
+        return "a metaData without an id or a schemaString";
+    return NULL;
+}
+
 const char *delta_action_parse(struct delta_action *a, struct delta_arena *arena, const char *line, size_t n)
 {
     struct delta_json j;
@@ -251,13 +262,7 @@ const char *delta_action_parse(struct delta_action *a, struct delta_arena *arena
         return j.why;
     if (arena->failed)
         return "out of memory";
-    if ((a->kind == DELTA_ADD || a->kind == DELTA_REMOVE) && (!a->u.file.path || !a->u.file.path[0]))
-        return "a file without a path";
-    if (a->kind == DELTA_TXN && !a->u.txn.app)
-        return "a txn without an appId";
-    if (a->kind == DELTA_METADATA && (!a->u.metadata.id || !a->u.metadata.schema))
-        return "a metaData without an id or a schemaString";
-    return NULL;
+    return delta_action_lacks(a);
 }
 
 /* -- paths ---------------------------------------------------------------------------------------------------------------------- */

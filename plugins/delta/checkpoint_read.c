@@ -172,14 +172,6 @@ static const struct column {
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
-static bool is_complete(const struct delta_action *a)
-{
-    return a->kind == DELTA_ADD || a->kind == DELTA_REMOVE ? a->u.file.path != NULL
-         : a->kind == DELTA_TXN                            ? a->u.txn.app != NULL
-         : a->kind == DELTA_METADATA                       ? a->u.metadata.id && a->u.metadata.schema
-                                                           : true;
-}
-
 static pen_status take_batch(struct delta_state *s, const char *url, int64_t version, const struct ArrowSchema *schema,
                              const struct ArrowArray *batch, const struct column *const *chosen, const int64_t *at, size_t n,
                              struct pen_error *err)
@@ -195,8 +187,8 @@ static pen_status take_batch(struct delta_state *s, const char *url, int64_t ver
             chosen[k]->read(&v, row, &arena, &a);
             if (arena.failed)
                 st = pen_fail(err, PEN_FATAL, "%s: out of memory", s->url);
-            else if (!is_complete(&a))
-                st = pen_fail(err, PEN_FATAL, "%s: a %s lacks what every one has", url, chosen[k]->name);
+            else if (delta_action_lacks(&a))
+                st = pen_fail(err, PEN_FATAL, "%s: it holds %s", url, delta_action_lacks(&a));
             else
                 st = delta_state_apply(s, version, -1, &a, err);
         }

@@ -87,6 +87,8 @@ struct delta_action {
 
 /* One line of a log entry. NULL, or what is wrong with it. */
 const char *delta_action_parse(struct delta_action *a, struct delta_arena *arena, const char *line, size_t n);
+/* NULL, or what of the things that every action of its kind has this one lacks. */
+const char *delta_action_lacks(const struct delta_action *a);
 /* The key under which files are the same file: percent-decoded, "file:" and doubled slashes at its head aside, without the table's own URL before
  * it; in the arena. */
 const char *delta_path_key(struct delta_arena *arena, const char *path, const char *url);

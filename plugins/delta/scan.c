@@ -114,16 +114,17 @@ static pen_status nulls(const struct ArrowSchema *want, int64_t n, struct ArrowA
     return st;
 }
 
-static pen_status conform(const struct ArrowSchema *want, const struct ArrowSchema *have, const struct ArrowArray *in, const char *file,
+/* Moves `in`, or what is wanted of it, to *out. */
+static pen_status conform(const struct ArrowSchema *want, const struct ArrowSchema *have, struct ArrowArray *in, const char *file,
                           struct ArrowArray *out, struct pen_error *err);
 
 /* A struct that has other fields in the file: those that are wanted, and nulls for those it lacks. */
-static pen_status conform_struct(const struct ArrowSchema *want, const struct ArrowSchema *have, const struct ArrowArray *in, const char *file,
+static pen_status conform_struct(const struct ArrowSchema *want, const struct ArrowSchema *have, struct ArrowArray *in, const char *file,
                                  struct ArrowArray *out, struct pen_error *err)
 {
     size_t n = (size_t)want->n_children;
     struct ArrowArray *columns = calloc(n + 1, sizeof *columns), whole = { 0 };
-    pen_status st = columns ? PEN_OK : pen_fail(err, PEN_FATAL, "%s: out of memory", file);
+    pen_status st = columns ? pen_array_adopt(have, in, err) : pen_fail(err, PEN_FATAL, "%s: out of memory", file);
     for (size_t i = 0; st >= 0 && i < n; i++) {
         int64_t k = find(have, want->children[i]->name);
         st = k < 0 ? nulls(want->children[i], in->length, &columns[i], err) : conform(want->children[i], have->children[k], in->children[k], file, &columns[i], err);
@@ -149,12 +150,15 @@ static pen_status conform_struct(const struct ArrowSchema *want, const struct Ar
     return st;
 }
 
-static pen_status conform(const struct ArrowSchema *want, const struct ArrowSchema *have, const struct ArrowArray *in, const char *file,
+static pen_status conform(const struct ArrowSchema *want, const struct ArrowSchema *have, struct ArrowArray *in, const char *file,
                           struct ArrowArray *out, struct pen_error *err)
 {
     char a[64], b[64];
-    if (same(want, have, false))
-        return pen_array_share(out, in, err);
+    if (same(want, have, false)) {
+        *out = *in;
+        in->release = NULL;
+        return out->release ? PEN_OK : pen_fail(err, PEN_FATAL, "%s: column %s stands for two of the table", file, have->name);
+    }
     if (strcmp(want->format, "+s") == 0 && strcmp(have->format, "+s") == 0 && in->offset == 0)
         return conform_struct(want, have, in, file, out, err);
     return pen_fail(err, PEN_FATAL, "%s: column %s is %s in the file and %s in the table", file, want->name, pen_schema_type_name(have, a, sizeof a),

@@ -106,7 +106,7 @@ static bool is_nested(const struct delta_field *f)
 
 static bool is_whole(const struct delta_field *f)
 {
-    if (!f->name || !f->type)
+    if (!f->name || !f->type || (strcmp(f->type, "array") == 0 && f->n != 1) || (strcmp(f->type, "map") == 0 && f->n != 2))
         return false;
     for (size_t i = 0; i < f->n; i++)
         if (!is_whole(&f->children[i]))
@@ -125,7 +125,7 @@ const char *delta_schema_parse(struct delta_field *out, struct delta_arena *aren
     if (arena->failed)
         return "out of memory";
     if (!is_whole(out))
-        return "a field without a name or a type";
+        return "a field without a name or a whole type";
     return strcmp(out->type, "struct") == 0 ? NULL : "expected a struct";
 }
 

@@ -251,12 +251,9 @@ static pen_status at_head(struct reader *r, struct pen_read *out, struct pen_err
 {
     struct delta_listing l;
     int64_t version = (int64_t)(r->pos.w[0] / 2);
-    pen_status st = PEN_OK;
-    if (r->looked_at == INT64_MIN) {
-        st = delta_list(&l, r->log.log, r->s->host, version - 1, INT64_MAX, err);
-        if (st >= 0 && (l.first > version || l.checkpoint > version))
-            st = pen_fail(err, PEN_FATAL, "%s: version %lld, where reading is to go on, is no longer in the log", r->s->path, (long long)version);
-    }
+    pen_status st = delta_list(&l, r->log.log, r->s->host, version - 1, INT64_MAX, err);
+    if (st >= 0 && (l.first > version || l.checkpoint > version))
+        st = pen_fail(err, PEN_FATAL, "%s: version %lld, where reading is to go on, is not in the log any more", r->s->path, (long long)version);
     r->looked_at = pen_now(r->s->host);
     if (st < 0)
         return st;

@@ -42,7 +42,7 @@ static void test_schema__refuses_what_it_cannot_hold(void)
 {
     static const struct { const char *text, *why; } cases[] = {
         { "", "expected" }, { "{}", "without" }, { "\"string\"", "struct" }, { S("{\"name\":\"a\"}"), "without" }, { S("{\"type\":\"string\"}"), "without" },
-        { S(F("a", LIST("5"))), "expected a string" }, { "{\"type\":\"struct\",\"fields\":7}", "array" },
+        { S(F("a", LIST("5"))), "expected a string" }, { S(F("a", "\"array\"")), "without" }, { S(F("a", "\"map\"")), "without" }, { "{\"type\":\"struct\",\"fields\":7}", "array" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct delta_arena arena = { 0 };
