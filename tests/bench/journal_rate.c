@@ -1,5 +1,5 @@
 /* journal_rate.c - how fast the journal writes and reads posts, beside what `dd conv=fsync` writes in the same folder.
- * usage: journal_rate FOLDER [MB]. Prints MB/s. SPDX-License-Identifier: Apache-2.0 */
+ * usage: journal_rate FOLDER [MB [PAIRS]]: writes by turns, prints each and the median of the pairs' ratios. SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,31 +128,50 @@ static double read_journal(const struct options *o, uint64_t rows)
     return start;
 }
 
+/* Runs a command line about this run's files. */
+static void shell(const char *format, const char *path, unsigned n)
+{
+    char command[9000];
+    int size = snprintf(command, sizeof command, format, path, path, n);
+    if (size < 0 || (size_t)size >= sizeof command || system(command) != 0) {
+        fprintf(stderr, "journal_rate: cannot run: %s\n", command);
+        exit(1);
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
 int main(int argc, char **argv)
 {
-    double mb = argc > 2 ? atof(argv[2]) : 700, took;
+    double mb = argc > 2 ? atof(argv[2]) : 700, ratio[100];
+    int pairs = argc > 3 ? atoi(argv[3]) : 5;
     unsigned batches = (unsigned)(mb * 1e6 / (BATCH * POST)) + 1;
-    char path[4096], command[9000];
+    char path[4096];
     struct options o = { .path = path, .segment_size = 64 << 20, .fsync = true };
     mb = (double)batches * BATCH * POST / 1e6;
-    if (argc < 2) {
-        fprintf(stderr, "usage: journal_rate FOLDER [MB]\n");
+    if (argc < 2 || pairs < 1 || pairs > 100) {
+        fprintf(stderr, "usage: journal_rate FOLDER [MB [PAIRS]]\n");
         return 2;
     }
     snprintf(path, sizeof path, "%s/journal-rate-%ld", argv[1], (long)getpid());
-    sync();
-    took = write_journal(&o, batches);
-    printf("journal write\t%.0f MB/s\n", mb / took);
-    for (int i = 0; i < 3; i++)
-        printf("journal read\t%.0f MB/s\n", mb / read_journal(&o, (uint64_t)batches * BATCH));
-    snprintf(command, sizeof command, "rm -rf '%s'; sync", path);
-    if (system(command) != 0)
-        return 1;
-    snprintf(command, sizeof command, "dd if=/dev/zero of='%s.dd' bs=1M count=%u conv=fsync 2>/dev/null", path, (unsigned)(mb * 1e6 / (1 << 20)));
-    took = now();
-    if (system(command) != 0)
-        return 1;
-    printf("dd conv=fsync\t%.0f MB/s\n", mb / (now() - took));
-    snprintf(command, sizeof command, "rm -f '%s.dd'", path);
-    return system(command) != 0;
+    for (int i = 0; i < pairs; i++) {
+        double ours, read, dd;
+        sync();
+        ours = write_journal(&o, batches);
+        read = read_journal(&o, (uint64_t)batches * BATCH);
+        shell("rm -rf '%s' '%s.dd'; sync", path, 0);
+        dd = now();
+        shell("test -n '%s' && dd if=/dev/zero of='%s.dd' bs=1M count=%u conv=fsync 2>/dev/null", path, (unsigned)(mb * 1e6 / (1 << 20)));
+        dd = now() - dd;
+        shell("rm -rf '%s' '%s.dd'; sync", path, 0);
+        ratio[i] = dd / ours;
+        printf("write %.0f MB/s, read %.0f MB/s, dd conv=fsync %.0f MB/s\n", mb / ours, mb / read, mb / dd);
+    }
+    qsort(ratio, (size_t)pairs, sizeof *ratio, by_value);
+    printf("write / dd, median of %d pairs: %.2f\n", pairs, ratio[pairs / 2]);
+    return 0;
 }
