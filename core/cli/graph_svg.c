@@ -200,7 +200,7 @@ static void draw_edge(const struct drawing *d, const struct edge *e)
            x2 - bend, y2, x2, y2, colour);
     printf("<path d=\"M%.1f %.1f l-8 -4.5 v9 z\" fill=\"%s\"/>\n", x2 + 7, y2, colour);
     if (!e->output || e->output[0]) {
-        double t = 0.35, u = 1 - t; /* a point of the curve near its beginning, where outputs are still apart */
+        double t = 0.62, u = 1 - t; /* a point of the curve where those that begin together have parted */
         double y = u * u * u * y1 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y2;
         double x = u * u * u * x1 + 3 * u * u * t * (x1 + bend) + 3 * u * t * t * (x2 - bend) + t * t * t * x2;
         printf("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"11\" fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"3\" "
