@@ -9,7 +9,6 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compare
-import reference
 
 SHARED = os.path.join(os.environ["top_srcdir"], "..", "shared")
 PROGRAM = os.path.join(os.environ["top_builddir"], "tests", "pinterest", "clean_lines")
@@ -36,12 +35,11 @@ def check(kind, path, what, batch=1024, decoder=None):
         if run.returncode != 0:
             return report(what, ["clean_lines ends with %d: %s" % (run.returncode, run.stderr.decode(errors="replace")[:500])])
         with open(path, "rb") as f:
-            data = f.read()
-        problems, rows, dead = compare.compare(kind, data, out)
+            expected = compare.Expected(kind, f.read())
+        problems = expected.differences(out)
         with open(refused) as f:
-            found = [int(line) for line in f]
-        problems += compare.differences((at for _, at, _, _ in reference.clean(kind, data)[1]), found, "refused offsets")
-        report("%s: %d rows, %d refused" % (what, rows, dead), problems)
+            problems += compare.differences((at for at, _ in expected.dead.elements()), map(int, f), "refused offsets")
+        report("%s: %d rows, %d refused" % (what, sum(expected.rows.values()), sum(expected.dead.values())), problems)
 
 
 HARD = [

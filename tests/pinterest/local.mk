@@ -1,6 +1,6 @@
 # The cleaners: case tables, and whole files and tables against an independent reference.
 EXTRA_DIST += tests/pinterest/driver.h tests/pinterest/reference.py tests/pinterest/compare.py tests/pinterest/reference_test.py \
-	tests/pinterest/clean_lines.py
+	tests/pinterest/clean_lines.py tests/pinterest/pipeline.py
 TESTS += tests/pinterest/reference_test.py
 if PLUGIN_PIN
 if PLUGIN_GEO
@@ -23,7 +23,7 @@ tests_pinterest_clean_lines_SOURCES = tests/pinterest/clean_lines.c $(pinterest_
 tests_pinterest_clean_lines_CPPFLAGS = $(pinterest_test_cppflags)
 tests_pinterest_clean_lines_LDADD = $(pinterest_test_ldadd)
 TESTS += tests/pinterest/cleaners_test tests/pinterest/typed_test tests/pinterest/torture_test \
-	tests/pinterest/clean_lines.py
+	tests/pinterest/clean_lines.py tests/pinterest/pipeline.py
 endif
 endif
 endif
