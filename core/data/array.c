@@ -228,11 +228,11 @@ pen_status pen_array_masked(struct ArrowArray *out, const struct ArrowArray *in,
 
 /* -- adopting --------------------------------------------------------------------------------------------------------------- */
 
-static bool all_own(const struct ArrowArray *a)
+bool pen_array_all_own(const struct ArrowArray *a)
 {
     bool own = pen_array_is_own(a);
     for (int64_t i = 0; own && i < a->n_children; i++)
-        own = all_own(a->children[i]);
+        own = pen_array_all_own(a->children[i]);
     return own;
 }
 
@@ -263,7 +263,7 @@ pen_status pen_array_adopt(const struct ArrowSchema *schema, struct ArrowArray *
     struct ArrowArray nodes, batch;
     pen_status st;
     bool whole = array->offset == 0 || array->n_buffers != 1;
-    if (all_own(array) && whole)
+    if (pen_array_all_own(array) && whole)
         return PEN_OK;
     if (!(memory = pen_memory_new()))
         return pen_fail(err, PEN_FATAL, "out of memory");

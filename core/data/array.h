@@ -51,6 +51,8 @@ pen_status pen_array_node(struct ArrowArray *out, struct pen_memory *memory, int
 unsigned pen_type_bits(pen_type type);
 /* Whether this node came out of pen_array_node(). */
 bool pen_array_is_own(const struct ArrowArray *array);
+/* The same of all its children too: it can be shared as it is. */
+bool pen_array_all_own(const struct ArrowArray *array);
 
 /* -- bitmaps ---------------------------------------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "data/array.h"
 #include "data/conform.h"
 #include "data/encode.h"
 #include "data/intake.h"
@@ -80,6 +81,16 @@ static pen_status bury_rejected(struct pen_flow *f, unsigned stage, const struct
     return st;
 }
 
+/* What a plugin hands over is looked at before anybody goes by it; what Penstock's own builders made needs no look. */
+static pen_status take_over(const struct ArrowSchema *schema, struct ArrowArray *batch, struct pen_error *err)
+{
+    pen_status st = PEN_OK;
+    if (pen_array_all_own(batch) && batch->offset == 0)
+        return PEN_OK;
+    st = pen_array_check(schema, batch, err);
+    return st < 0 ? st : pen_array_adopt(schema, batch, err);
+}
+
 /* -- stages ------------------------------------------------------------------------------------------------------------------- */
 
 static pen_status run_outputs(struct pen_flow *f, unsigned stage, unsigned output, const struct ArrowArray *batch, struct row_words rows,
@@ -122,6 +133,8 @@ static pen_status run_transform(struct pen_flow *f, unsigned stage, const struct
     struct row_words next = rows;
     uint64_t *owned = NULL;
     pen_status st = g->plugin->transform->apply(f->lane->transforms[stage].ctx, batch, &out, &rejects, err);
+    if (st >= 0)
+        st = take_over(&g->outputs[0], &out, err);
     if (st >= 0) {
         next.n = out.length;
         st = pen_rejects_words(&rejects, rows.words, f->from.n ? f->from.w[f->from.n - 1] : 0, batch->length, out.length, &next.words, &owned,
@@ -238,6 +251,9 @@ pen_status pen_flow_run(struct pen_flow *f, struct pen_read *r, struct pen_error
             st = run_intake(f, o, r->intakes[o], err);
         if (st >= 0 && r->batches[o].release && r->batches[o].length) {
             struct row_words rows = { NULL, r->batches[o].length };
+            st = take_over(&src->outputs[o].schema, &r->batches[o], err);
+            if (st < 0)
+                break;
             f->rows += rows.n;
             f->bytes += (int64_t)pen_array_bytes(&r->batches[o]);
             st = run_outputs(f, src->stage, o, &r->batches[o], rows, err);

@@ -239,6 +239,10 @@ pen_status delta_scan_next(struct delta_scan *s, int64_t max_rows, struct ArrowA
         st = pen_fail(err, PEN_FATAL, "%s: out of memory", s->input.url);
     for (size_t i = 0; st >= 0 && i < s->n; i++) {
         const struct ArrowSchema *field = s->schema->children[s->columns[i]];
+        if (!s->partition[i] && s->from[i] >= 0)
+            st = pen_array_adopt(s->have[i], batch.children[s->from[i]], err); /* so that it can be shared */
+        if (st < 0)
+            break;
         if (s->partition[i])
             st = constant(s, field, batch.length, &columns[i], err);
         else if (s->from[i] < 0)
