@@ -154,6 +154,8 @@ static pen_status open_module(const char *name, const char *path, const struct p
         pen_fail(err, PEN_BADCONF, "plugin %s: %s was built for ABI %u, and this is ABI %u", name, path, plugin->abi, PEN_ABI);
     else if (!plugin->name || strcmp(plugin->name, name) != 0)
         pen_fail(err, PEN_BADCONF, "plugin %s: %s calls itself %s", name, path, plugin->name ? plugin->name : "nothing");
+    else if (plugin->transform && (!plugin->transform->prepare || !plugin->transform->apply))
+        pen_fail(err, PEN_BADCONF, "plugin %s: %s is a transform without prepare() or apply()", name, path);
     else {
         *out = plugin;
         return PEN_OK;
