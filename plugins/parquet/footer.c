@@ -185,7 +185,7 @@ static void read_chunk(struct pen_thrift_in *t, unsigned type, struct pen_chunk 
 static pen_status check_chunk(const struct pen_chunk *c, int64_t file_size, struct pen_error *err)
 {
     int64_t start = c->dictionary_offset > 0 && c->dictionary_offset < c->data_offset ? c->dictionary_offset : c->data_offset;
-    if (c->refusal)
+    if (c->refusal || c->values == 0)
         return PEN_OK;
     if (c->values < 0 || c->compressed < 0 || start < 4 || start > file_size || c->compressed > file_size - start)
         return pen_fail(err, PEN_FATAL, "the footer is damaged: %lld bytes of a column at %lld in a file of %lld",
@@ -294,9 +294,6 @@ pen_status pen_footer_parse(struct pen_footer *m, uint8_t *bytes, size_t n, int6
         case 2:
             st = read_schema(m, &t, &f, err);
             break;
-        case 3:
-            m->rows = pen_thrift_get_int(&t, &f);
-            break;
         case 4:
             st = read_groups(m, &t, &f, file_size, err);
             break;
@@ -309,8 +306,9 @@ pen_status pen_footer_parse(struct pen_footer *m, uint8_t *bytes, size_t n, int6
     }
     for (size_t i = 0; i < m->n_groups && !t.bad; i++)
         t.bad = __builtin_add_overflow(rows, m->groups[i].rows, &rows);
-    if (st >= 0 && (t.bad || !m->elements || rows != m->rows))
+    if (st >= 0 && (t.bad || !m->elements))
         st = pen_fail(err, PEN_FATAL, "the footer is damaged");
+    m->rows = rows; /* its own count has been wrong in files of other writers */
     if (st < 0)
         pen_footer_fini(m);
     return st;

@@ -108,11 +108,11 @@ static const char *leaf_format(const struct pen_element *e, struct pen_tree *t, 
     }
 }
 
-static pen_status init_field(struct ArrowSchema *field, const char *format, const struct pen_element *e, bool nullable, size_t n,
+static pen_status init_field(struct ArrowSchema *field, const char *format, const struct pen_element *e, int64_t flags, size_t n,
                              struct pen_error *err)
 {
     char *name = strndup(e->name, e->name_n);
-    pen_status st = name ? pen_schema_init_field(field, format, name, nullable ? ARROW_FLAG_NULLABLE : 0, n, err)
+    pen_status st = name ? pen_schema_init_field(field, format, name, flags, n, err)
                          : pen_fail(err, PEN_FATAL, "out of memory");
     free(name);
     return st;
@@ -153,7 +153,7 @@ static pen_status walk_content(struct walk *w, struct around a, bool nullable, s
         t->max_def = (uint8_t)a.def;
         t->max_rep = (uint8_t)a.rep;
         format = leaf_format(e, t, buf, sizeof buf);
-        if ((st = init_field(field, format, e, nullable, 0, err)) < 0)
+        if ((st = init_field(field, format, e, nullable ? ARROW_FLAG_NULLABLE : 0, 0, err)) < 0)
             return st;
         t->type = pen_schema_type(field);
         return PEN_OK;
@@ -161,7 +161,7 @@ static pen_status walk_content(struct walk *w, struct around a, bool nullable, s
     t->kind = PEN_COLUMN_STRUCT;
     if ((size_t)e->children > w->footer->n_elements - w->next)
         return damaged(err);
-    if ((st = init_field(field, "+s", e, nullable, (size_t)e->children, err)) < 0 || (st = tree_children(t, (size_t)e->children, err)) < 0)
+    if ((st = init_field(field, "+s", e, nullable ? ARROW_FLAG_NULLABLE : 0, (size_t)e->children, err)) < 0 || (st = tree_children(t, (size_t)e->children, err)) < 0)
         return st;
     for (size_t i = 0; i < t->n_children && st >= 0; i++)
         st = walk_element(w, a, field->children[i], &t->children[i], err);
@@ -183,21 +183,39 @@ static bool child_is_item(const struct pen_footer *f, const struct pen_element *
     return is_named(child, tuple);
 }
 
-/* A list: e, or the group e around the repeated element that comes next. */
-static pen_status walk_list(struct walk *w, struct around a, bool nullable, bool map, struct ArrowSchema *field, struct pen_tree *t,
+typedef enum {
+    LIST_BARE,  /* a repeated element that nothing stands around: it is its own item */
+    LIST_GROUP, /* a group that says LIST around a repeated element */
+    LIST_MAP    /* the same for MAP: the repeated group is the item */
+} list_kind;
+
+/* What kind of list a group is, by its annotation; LIST_BARE: none. */
+static list_kind group_kind(const struct pen_footer *f, const struct pen_element *e, size_t next)
+{
+    if (e->children != 1 || next >= f->n_elements || f->elements[next].repetition != PQ_REPEATED)
+        return LIST_BARE;
+    if (e->logical == PQ_LOGICAL_LIST || (e->logical <= 0 && e->converted == PQ_CONVERTED_LIST))
+        return LIST_GROUP;
+    return e->logical == PQ_LOGICAL_MAP ||
+                   (e->logical <= 0 && (e->converted == PQ_CONVERTED_MAP || e->converted == PQ_CONVERTED_MAP_KEY_VALUE))
+               ? LIST_MAP : LIST_BARE;
+}
+
+/* The element at w->next - 1 as a list. */
+static pen_status walk_list(struct walk *w, struct around a, bool nullable, list_kind kind, struct ArrowSchema *field, struct pen_tree *t,
                             struct pen_error *err)
 {
     const struct pen_element *e = &w->footer->elements[w->next - 1], *child;
     struct around item = a;
+    int64_t map = kind == LIST_MAP && w->footer->elements[w->next].children == 2 ? PEN_FIELD_MAP : 0;
     pen_status st;
-    bool bare = e->repetition == PQ_REPEATED; /* no group around: it is its own item */
     t->kind = PEN_COLUMN_LIST;
     t->nullable = nullable;
     t->def = (uint8_t)a.def;
     t->slot_def = (uint8_t)a.slot_def;
     t->rep = (uint8_t)a.rep;
     t->first_leaf = w->leaf;
-    if ((st = init_field(field, "+l", e, nullable, 1, err)) < 0 || (st = tree_children(t, 1, err)) < 0)
+    if ((st = init_field(field, "+l", e, (nullable ? ARROW_FLAG_NULLABLE : 0) | map, 1, err)) < 0 || (st = tree_children(t, 1, err)) < 0)
         return st;
     item.def++;
     item.rep++;
@@ -205,10 +223,12 @@ static pen_status walk_list(struct walk *w, struct around a, bool nullable, bool
     item.depth++;
     if (item.def >= PQ_MAX_LEVEL || item.depth > MAX_NESTING)
         return pen_fail(err, PEN_FATAL, "columns nested deeper than %d are not supported", MAX_NESTING);
-    if (bare)
+    if (kind == LIST_BARE)
         return walk_content(w, item, false, field->children[0], &t->children[0], err);
     child = &w->footer->elements[w->next++];
-    if (map || child_is_item(w->footer, e, child, w->next))
+    if (kind == LIST_GROUP && child_is_item(w->footer, e, child, w->next) && group_kind(w->footer, child, w->next) == LIST_GROUP)
+        return walk_list(w, item, false, LIST_GROUP, field->children[0], &t->children[0], err); /* a list of lists in two levels each */
+    if (kind == LIST_MAP || child_is_item(w->footer, e, child, w->next))
         return walk_content(w, item, false, field->children[0], &t->children[0], err);
     return walk_element(w, item, field->children[0], &t->children[0], err);
 }
@@ -217,22 +237,20 @@ static pen_status walk_element(struct walk *w, struct around a, struct ArrowSche
                                struct pen_error *err)
 {
     const struct pen_element *e;
-    bool nullable, list, map;
+    bool nullable;
+    list_kind kind;
     if (w->next >= w->footer->n_elements)
         return damaged(err);
     e = &w->footer->elements[w->next++];
     if (++a.depth > MAX_NESTING)
         return pen_fail(err, PEN_FATAL, "columns nested deeper than %d are not supported", MAX_NESTING);
     if (e->repetition == PQ_REPEATED)
-        return walk_list(w, a, false, false, field, t, err);
+        return walk_list(w, a, false, LIST_BARE, field, t, err);
     nullable = e->repetition == PQ_OPTIONAL;
     a.def += nullable;
-    list = e->logical == PQ_LOGICAL_LIST || (e->logical <= 0 && e->converted == PQ_CONVERTED_LIST);
-    map = e->logical == PQ_LOGICAL_MAP ||
-          (e->logical <= 0 && (e->converted == PQ_CONVERTED_MAP || e->converted == PQ_CONVERTED_MAP_KEY_VALUE));
-    if ((list || map) && e->children == 1 && w->next < w->footer->n_elements &&
-        w->footer->elements[w->next].repetition == PQ_REPEATED)
-        return walk_list(w, a, nullable, map, field, t, err);
+    kind = group_kind(w->footer, e, w->next);
+    if (kind != LIST_BARE)
+        return walk_list(w, a, nullable, kind, field, t, err);
     return walk_content(w, a, nullable, field, t, err);
 }
 
