@@ -365,6 +365,21 @@ static pen_status read_any(struct reader *r, struct pen_read *read, struct pen_e
     return PEN_SKIP;
 }
 
+/* An end that has been reported before, again: a caller may since have learnt that it is the last. The partitions take turns. */
+static pen_status repeat_end(struct reader *r, struct pen_read *read)
+{
+    for (uint32_t i = 0; i < r->n; i++) {
+        struct part *p = &r->parts[r->turn++ % r->n];
+        if (p->told_end != p->cursor.at)
+            continue;
+        read->partition = p->id;
+        read->from = read->to = pen_position_of(p->cursor.at);
+        read->end = true;
+        return PEN_OK;
+    }
+    return PEN_SKIP;
+}
+
 static pen_status reader_read(void *reader, struct pen_read *read, struct pen_error *err)
 {
     struct reader *r = reader;
@@ -377,7 +392,8 @@ static pen_status reader_read(void *reader, struct pen_read *read, struct pen_er
         return st;
     (void)eventfd_read(r->waiter.fd, &drained);
     st = journal_refresh(r->s->j, r->s->host, r->s->o.fsync, err);
-    return st < 0 ? st : read_any(r, read, err);
+    st = st < 0 ? st : read_any(r, read, err);
+    return st == PEN_SKIP ? repeat_end(r, read) : st;
 }
 
 static int reader_fd(void *reader)

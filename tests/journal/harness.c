@@ -332,7 +332,10 @@ pen_status in_read(struct in *i, uint64_t *number, int64_t max_rows, struct pen_
     }
     if (st == PEN_OK && (r.from.w[0] != i->at || r.to.w[0] < i->at))
         st = pen_fail(err, PEN_BADDATA, "read from %" PRIu64 ", asked for %" PRIu64, r.from.w[0], i->at);
+    if (st == PEN_OK && r.end && i->told && r.to.w[0] == i->at)
+        st = PEN_SKIP; /* an end that is known */
     if (st == PEN_OK) {
+        i->told = r.end;
         i->at = r.to.w[0];
         i->end = r.end;
     }

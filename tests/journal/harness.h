@@ -42,6 +42,7 @@ struct in {
     uint64_t rows; /* read so far */
     uint64_t at;   /* of partition 0 */
     bool end;
+    bool told; /* the last read() said so */
 };
 pen_status in_open(struct in *i, const struct options *options, uint64_t at, struct pen_error *err);
 void in_close(struct in *i);

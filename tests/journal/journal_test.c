@@ -39,6 +39,8 @@ static void test_rows__come_back_as_they_were(void)
     ok(out_open(&out, &o, 1, &err) == PEN_OK && in_open(&in, &o, 0, &err) == PEN_OK, "both ends open a journal that was not there");
     ok(in_read(&in, &none, 10, &err) == PEN_OK && in.end && in.rows == 0, "an empty journal is at its end");
     ok(in_read(&in, &none, 10, &err) == PEN_SKIP, "and then has nothing");
+    in.told = false;
+    ok(in_read(&in, &none, 10, &err) == PEN_OK && in.end, "but says again that this is its end, whenever it is asked");
     ok(out_write(&out, 0, 0, 5000, true, &err) == PEN_OK && in_expect(&in, 0, 0), "rows that are only written cannot be seen");
     ok(journal_sink.written(out.lanes[0]) > 5000, "the writer says what it has written");
     journal_sink.abandon(out.lanes[0]);
@@ -244,6 +246,8 @@ static int64_t read_partition(struct in *in, uint32_t id, uint32_t partitions, b
             *right = *right && (!key || pen_crc32c(0, key, n) % partitions == id) && (st != PEN_OK || r.partition == id);
         }
         rows += batch.length;
+        if (batch.length == 0 && r.end)
+            st = PEN_SKIP;
         pen_array_release(&batch);
     }
     return rows;
