@@ -14,12 +14,32 @@
 
 /* -- the sink's life ------------------------------------------------------------------------------------------------------------------ */
 
+/* A property that switches something on must be one that we honour: a table may not say more than its writer does. */
+static pen_status check_properties(const struct delta_sink *d, struct pen_error *err)
+{
+    static const char *const known[] = { "appendOnly", "autoOptimize.autoCompact", "autoOptimize.optimizeWrite", "checkpoint.writeStatsAsJson",
+                                         "checkpointInterval", "dataSkippingNumIndexedCols", "deletedFileRetentionDuration",
+                                         "enableExpiredLogCleanup", "logRetentionDuration", "setTransactionRetentionDuration", "targetFileSize" };
+    for (size_t i = 0; i < d->properties.n; i++) {
+        const char *name = d->properties.names[i], *value = d->properties.values[i];
+        bool found = strncmp(name, "delta.", 6) != 0;
+        for (size_t k = 0; !found && k < sizeof known / sizeof *known; k++)
+            found = strcmp(name + 6, known[k]) == 0;
+        if (!found)
+            return pen_fail(err, PEN_BADCONF, "properties.%s: this table property is not supported", name);
+        if (strstr(name, "RetentionDuration") && strncmp(name, "delta.", 6) == 0 && delta_interval(value, -1) < 0)
+            return pen_fail(err, PEN_BADCONF, "properties.%s = \"%s\": expected a duration like \"interval 30 days\"", name, value);
+    }
+    return PEN_OK;
+}
+
 static pen_status sink_start(void *ctx, const struct pen_host *host, struct pen_error *err)
 {
     struct delta_sink *d = ctx;
     d->host = host;
     d->clock_at = INT64_MIN;
-    return delta_state_init(&d->state, d->path, err);
+    pen_status st = check_properties(d, err);
+    return st < 0 ? st : delta_state_init(&d->state, d->path, err);
 }
 
 static void sink_stop(void *ctx)
@@ -40,7 +60,9 @@ static pen_status sink_prepare(void *ctx, const struct ArrowSchema *in, struct p
     for (size_t i = 0; st >= 0 && i < d->partition_by.n; i++)
         if (pen_schema_find(in, d->partition_by.v[i]) < 0)
             return pen_fail(err, PEN_BADCONF, "partition_by = %s: there is no such column", d->partition_by.v[i]);
-    return st < 0 ? st : delta_schema_from_arrow(&d->in_fields, &d->arena, &d->in, err);
+    if (st >= 0)
+        st = delta_schema_from_arrow(&d->in_fields, &d->arena, &d->in, err);
+    return st < 0 ? st : delta_table_check(d, err);
 }
 
 static pen_status sink_open(void *ctx, struct pen_error *err)
@@ -152,6 +174,19 @@ static void put_path(struct delta_text *t, const char *path)
     delta_text_fini(&encoded);
 }
 
+/* Times come from files.h without a zone, which readers take for their own; the log has a form that says UTC. */
+static void put_partition_value(const struct delta_sink *d, struct delta_text *t, const char *column, const char *value)
+{
+    const struct ArrowSchema *field = d->in.children[pen_schema_find(&d->in, column)];
+    const char *space = value ? strchr(value, ' ') : NULL;
+    char time[64];
+    if (pen_schema_type(field) == PEN_TYPE_TIMESTAMP && space) {
+        snprintf(time, sizeof time, "%.*sT%.30sZ", (int)(space - value < 20 ? space - value : 20), value, space + 1);
+        value = time;
+    }
+    delta_text_quote(t, value);
+}
+
 static void put_add(const struct delta_sink *d, struct delta_text *t, const struct pen_file *f)
 {
     struct delta_text stats = { 0 };
@@ -164,7 +199,7 @@ static void put_add(const struct delta_sink *d, struct delta_text *t, const stru
         delta_text_add(t, i ? "," : "");
         delta_text_quote(t, d->partition_by.v[i]);
         delta_text_add(t, ":");
-        delta_text_quote(t, f->partition_values[i]);
+        put_partition_value(d, t, d->partition_by.v[i], f->partition_values[i]);
     }
     delta_text_format(t, "},\"size\":%lld,\"modificationTime\":%lld,\"dataChange\":true,\"stats\":", (long long)f->size,
                       (long long)(pen_wall_clock(d->host) / 1000));

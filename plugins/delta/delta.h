@@ -40,6 +40,8 @@ struct delta_sink {
 
 /* Makes the table where there is none, adds columns where it may, and checks that rows of `in` fit. Again after a change by others. */
 pen_status delta_table_open(struct delta_sink *d, struct pen_error *err);
+/* Looks whether rows of `in` fit the table that is there, where there is one, and changes nothing. */
+pen_status delta_table_check(struct delta_sink *d, struct pen_error *err);
 /* Whether protocol and metaData are still what the files are written for. */
 bool delta_table_unchanged(struct delta_sink *d);
 /* Puts one entry at the head, `text` its lines; *outcome as from the store. */

@@ -242,6 +242,27 @@ static pen_status adopt(struct delta_sink *d, struct pen_error *err)
     return PEN_OK;
 }
 
+/* The table that is there: *grown as of check_schema(). */
+static pen_status check_table(const struct delta_sink *d, char **grown, struct pen_error *err)
+{
+    pen_status st = delta_check_writer(&d->state, err);
+    *grown = NULL;
+    if (st >= 0)
+        st = check_partitions(d, err);
+    return st < 0 ? st : check_schema(d, grown, err);
+}
+
+pen_status delta_table_check(struct delta_sink *d, struct pen_error *err)
+{
+    char *grown = NULL;
+    bool jumped;
+    pen_status st = delta_state_refresh(&d->state, d->host, NULL, &jumped, err);
+    if (st >= 0 && d->state.version >= 0)
+        st = check_table(d, &grown, err);
+    free(grown);
+    return st;
+}
+
 /* One look at the table and one attempt to make it fit: *again where the log has moved and the look must be repeated. */
 static pen_status attempt(struct delta_sink *d, bool *again, struct pen_error *err)
 {
@@ -256,7 +277,7 @@ static pen_status attempt(struct delta_sink *d, bool *again, struct pen_error *e
     }
     if (d->id[0] && strcmp(d->id, d->state.metadata.id) != 0)
         return pen_fail(err, PEN_FATAL, "%s: another table lies here now (id %s, it was %s)", d->path, d->state.metadata.id, d->id);
-    if ((st = delta_check_writer(&d->state, err)) < 0 || (st = check_partitions(d, err)) < 0 || (st = check_schema(d, &grown, err)) < 0)
+    if ((st = check_table(d, &grown, err)) < 0)
         return st;
     if (grown)
         st = add_columns(d, grown, &outcome, err);

@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "delta_test.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "delta.h"
 #include "ends.h"
@@ -55,6 +57,13 @@ static int64_t clock_now(void *arg)
     (void)arg;
     return clock_us;
 }
+/* The store's own time runs as fast. */
+static pen_status moody_now(void *ctx, const char *path, int64_t *microseconds, struct pen_error *err)
+{
+    (void)ctx, (void)path, (void)err;
+    *microseconds = INT64_C(1700000000000000) + clock_us;
+    return PEN_OK;
+}
 static const struct pen_clock test_clock = { clock_now, clock_now, NULL };
 static struct pen_run_context run = { .pipeline = "pipe", .clock = &test_clock, .lanes = 1, .wake_fd = -1 };
 static struct pen_host host = { .run = &run, .stage = "sink", .reader_name = "pipe" };
@@ -68,6 +77,8 @@ struct sink {
     char path[400];
 };
 
+static struct pen_pairs properties; /* of tables made from now on */
+
 static void sink_new(struct sink *s, const char *table, const char *const *pairs, int schema_mode)
 {
     struct ArrowSchema in;
@@ -80,6 +91,7 @@ static void sink_new(struct sink *s, const char *table, const char *const *pairs
     s->d.checkpoint_interval = 1000000;
     s->d.schema_mode = schema_mode;
     pen_schema_from_pairs(&in, pairs, NULL);
+    s->d.properties = properties;
     if (SINK->start(&s->d, &host, &err) < 0 || SINK->prepare(&s->d, &in, &err) < 0 || SINK->open(&s->d, &err) < 0)
         printf("# open: %s\n", err.msg);
     pen_schema_release(&in);
@@ -116,6 +128,13 @@ static const char *shown(struct sink *s, const char *prefix)
     text[0] = '\0';
     SINK->shown(&s->d, prefix, one_shown, text, NULL);
     return text;
+}
+
+static pen_status count_txns(void *arg, int64_t version, int64_t index, const struct delta_action *a, struct pen_error *err)
+{
+    (void)version, (void)index, (void)err;
+    *(int64_t *)arg += a->kind == DELTA_TXN;
+    return PEN_OK;
 }
 
 /* How many adds the log holds in all. */
@@ -390,11 +409,157 @@ static void test_commit__costs_the_same_in_a_long_log(void)
     SINK->stop(&s.d);
 }
 
+/* Case 14: positions would expire with the table's retention while their partitions are idle. */
+static void test_maintain__renews_positions_half_way_to_their_expiry(void)
+{
+    static const char *const names[] = { "delta.setTransactionRetentionDuration" }, *const values[] = { "interval 7 days" };
+    const int64_t day = INT64_C(86400000000);
+    const char *t = new_table();
+    struct sink s;
+    properties = (struct pen_pairs){ 1, names, values };
+    sink_new(&s, t, one_column, DELTA_STRICT);
+    properties = (struct pen_pairs){ 0 };
+    publish(&s, "p1", "pipe/sink/src/0", -1, 100);
+    publish(&s, "p2", "other/sink/src/0", -1, 5);
+    clock_us += 3 * day;
+    publish(&s, "p3", "pipe/sink/src/1", -1, 7);
+    SINK->maintain(&s.d, NULL);
+    ok(s.d.state.version == 3, "nothing is due after three days");
+    int64_t before = s.d.state.txns[0].updated;
+    clock_us += day;
+    SINK->maintain(&s.d, NULL);
+    ok(s.d.state.version == 4 && s.d.state.txns[0].version == 100 && s.d.state.txns[0].updated - before >= 4 * day / 1000 - 1000 &&
+           strcmp(shown(&s, "pipe/sink/src/0"), "pipe/sink/src/0=100/1 ") == 0, "after four the idle partition is written again");
+    struct delta_arena arena = { 0 };
+    int64_t txns = 0;
+    ok(delta_entry_read(t, s.d.state.log, &host, 4, &arena, count_txns, &txns, NULL) == PEN_OK && txns == 1, "and only it: %lld", (long long)txns);
+    delta_arena_fini(&arena);
+    SINK->maintain(&s.d, NULL);
+    ok(s.d.state.version == 4, "once");
+    SINK->stop(&s.d);
+}
+
+static void make_old(const char *t, const char *name, int days)
+{
+    char path[600];
+    struct timespec times[2];
+    snprintf(path, sizeof path, "%s/_delta_log/%s", t, name);
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    times[0].tv_sec -= days * 86400;
+    times[1] = times[0];
+    utimensat(AT_FDCWD, path, times, 0);
+}
+
+/* A log of `n` entries, all 40 days old, with checkpoints. */
+static const char *old_log(int n, const int *checkpoints, size_t n_checkpoints)
+{
+    const char *t = new_table();
+    char name[64];
+    write_entry_text(t, 0, PROTOCOL METADATA);
+    for (int i = 1; i < n; i++)
+        write_entry_text(t, i, "{\"txn\":{\"appId\":\"a\",\"version\":1}}\n");
+    for (size_t i = 0; i < n_checkpoints; i++)
+        delta_checkpoint_write(t, NULL, checkpoints[i], PEN_PUT_NO_FSYNC, NULL, NULL);
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%020d.json", i);
+        make_old(t, name, 40);
+        snprintf(name, sizeof name, "%020d.checkpoint.parquet", i);
+        make_old(t, name, 40);
+    }
+    return t;
+}
+
+static bool has_version(const char *t, int version)
+{
+    char name[64];
+    snprintf(name, sizeof name, "_delta_log/%020d.json", version);
+    return exists(t, name);
+}
+
+static void test_clean_up__keeps_what_somebody_may_need(void)
+{
+    static const struct { const char *name; int entries, checkpoints[3]; size_t n; int first_kept; } cases[] = {
+        { "below the last checkpoint that may go", 1300, { 100, 250, 1290 }, 3, 250 },
+        { "the newest 1,000 entries stay", 1050, { 40, 60, 1040 }, 3, 40 },
+        { "nothing without a checkpoint", 1100, { 0 }, 0, 0 },
+        { "nothing of a short log", 900, { 100, 800 }, 2, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *t = old_log(cases[i].entries, cases[i].checkpoints, cases[i].n);
+        struct delta_state s;
+        struct pen_error err = { 0 };
+        int64_t deleted = -1;
+        delta_state_init(&s, t, NULL);
+        bool loaded = delta_state_load(&s, NULL, -1, NULL) == PEN_OK, first = cases[i].first_kept == 0;
+        pen_status st = delta_clean_up(&s, NULL, &deleted, &err);
+        ok(loaded && st == PEN_OK && has_version(t, cases[i].first_kept) && (first ? deleted == 0 : !has_version(t, cases[i].first_kept - 1) && !has_version(t, 0)),
+           "%s: %lld files deleted %s", cases[i].name, (long long)deleted, err.msg);
+        delta_state_fini(&s);
+        delta_state_init(&s, t, NULL);
+        ok(delta_state_load(&s, NULL, -1, NULL) == PEN_OK && s.version == cases[i].entries - 1, "the table can be read");
+        delta_state_fini(&s);
+    }
+    static const int checkpoints[] = { 100, 250, 1290 };
+    const char *t = old_log(1300, checkpoints, 3);
+    struct delta_state s;
+    int64_t deleted;
+    make_old(t, "00000000000000000050.json", 1);
+    delta_state_init(&s, t, NULL);
+    delta_state_load(&s, NULL, -1, NULL);
+    ok(delta_clean_up(&s, NULL, &deleted, NULL) == PEN_OK && deleted == 0, "what is younger than the retention stays, and all that follows it");
+    delta_state_fini(&s);
+}
+
+static void test_options__say_what_is_not_supported(void)
+{
+    static const struct { const char *name, *value; bool good; } cases[] = {
+        { "delta.appendOnly", "true", true }, { "mine", "x", true }, { "delta.logRetentionDuration", "interval 3 days", true },
+        { "delta.logRetentionDuration", "3 fortnights", false }, { "delta.columnMapping.mode", "name", false }, { "delta.enableDeletionVectors", "true", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct delta_sink d;
+        struct pen_error err = { 0 };
+        memset(&d, 0, sizeof d);
+        d.path = "/nowhere";
+        d.properties = (struct pen_pairs){ 1, &cases[i].name, &cases[i].value };
+        pen_status st = SINK->start(&d, &host, &err);
+        ok(cases[i].good ? st == PEN_OK : st == PEN_BADCONF && strstr(err.msg, cases[i].name), "%s = %s %s", cases[i].name, cases[i].value, err.msg);
+        if (st >= 0)
+            SINK->stop(&d);
+    }
+}
+
+/* `penstock check` looks at the table that is there, and leaves nothing where there is none. */
+static void test_prepare__looks_and_changes_nothing(void)
+{
+    static const char *const other[] = { "l", "a", NULL };
+    const char *t = new_table();
+    char nothing[600];
+    struct delta_sink d;
+    struct ArrowSchema in;
+    struct pen_error err = { 0 };
+    struct sink s;
+    sink_new(&s, t, one_column, DELTA_STRICT);
+    SINK->stop(&s.d);
+    memset(&d, 0, sizeof d);
+    d.path = t;
+    pen_schema_from_pairs(&in, other, NULL);
+    ok(SINK->start(&d, &host, NULL) == PEN_OK && SINK->prepare(&d, &in, &err) == PEN_BADCONF && strstr(err.msg, "column a is integer"), "%s", err.msg);
+    SINK->stop(&d);
+    snprintf(nothing, sizeof nothing, "%s/below", t);
+    memset(&d, 0, sizeof d);
+    d.path = nothing;
+    ok(SINK->start(&d, &host, NULL) == PEN_OK && SINK->prepare(&d, &in, NULL) == PEN_OK && access(nothing, F_OK) != 0, "no table: nothing is made");
+    SINK->stop(&d);
+    pen_schema_release(&in);
+}
+
 int main(void)
 {
     moody = pen_store_dir;
     moody.scheme = "moody";
     moody.put = moody_put;
+    moody.now = moody_now;
     run.stores = pen_stores_new();
     if (pen_stores_add(run.stores, &moody, NULL, NULL) < 0)
         return 99;
@@ -408,6 +573,10 @@ int main(void)
     test_commit__sees_tables_that_change();
     test_commit__of_many_processes_each_counts_once();
     test_commit__costs_the_same_in_a_long_log();
+    test_maintain__renews_positions_half_way_to_their_expiry();
+    test_clean_up__keeps_what_somebody_may_need();
+    test_options__say_what_is_not_supported();
+    test_prepare__looks_and_changes_nothing();
     pen_stores_free(&run.stores);
     return end_tests();
 }
