@@ -117,8 +117,10 @@ pen_status pen_dict_add(struct pen_dict *d, const struct pen_leaf *leaf, const s
                         struct pen_buf *index, struct pen_error *err)
 {
     uint32_t *to;
-    pen_status st = pen_buf_reserve(index, s->values * sizeof *to, err);
-    if (st < 0)
+    pen_status st;
+    if (s->values == 0)
+        return PEN_OK;
+    if ((st = pen_buf_reserve(index, s->values * sizeof *to, err)) < 0)
         return st;
     to = (uint32_t *)(void *)(index->p + index->n);
     if (leaf->physical == PQ_BYTE_ARRAY)
