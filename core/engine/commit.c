@@ -65,6 +65,51 @@ static pen_status check_memory(struct pen_segment *seg, size_t k, const char *ke
                     seg->run->state_path);
 }
 
+/* -- a renamed section: its partitions are there under another source's name ------------------------------------------------------- */
+
+struct find_namesake {
+    const struct pen_segment *seg;
+    const char *prefix, *part; /* of the sink; of the partition */
+    char found[200];           /* the other source's name, as in keys */
+};
+
+static bool is_configured(const struct pen_segment *seg, const char *name, size_t n)
+{
+    for (size_t i = 0; i < seg->n_sources; i++)
+        if (strlen(seg->sources[i].prefix) == n && memcmp(seg->sources[i].prefix, name, n) == 0)
+            return true;
+    return false;
+}
+
+static pen_status match_namesake(void *arg, const char *key, const struct pen_position *pos, struct pen_error *err)
+{
+    struct find_namesake *f = arg;
+    const char *name = key + strlen(f->prefix), *slash = strchr(name, '/');
+    (void)pos, (void)err;
+    if (slash && strcmp(slash + 1, f->part) == 0 && !is_configured(f->seg, name, (size_t)(slash - name)))
+        snprintf(f->found, sizeof f->found, "%.*s", (int)(slash - name), name);
+    return PEN_OK;
+}
+
+/* Reading everything again because a section was given a new name is nobody's wish. */
+static pen_status check_name(struct pen_segment *seg, const struct seg_part *p, struct pen_error *err)
+{
+    const struct seg_sink *anchor = &seg->sinks[seg->anchor];
+    const struct seg_source *src = &seg->sources[p->source];
+    bool chain = anchor->chains && anchor->chains[p->source];
+    struct find_namesake f = { seg, anchor->prefix, chain ? "*" : p->key_part, "" };
+    pen_status st;
+    if (src->shown_any || (!chain && !p->incarnation[0]))
+        return PEN_OK;
+    st = anchor->shows ? anchor->type->shown(anchor->ctx, anchor->prefix, match_namesake, &f, err)
+                       : pen_state_shown(seg->state, anchor->prefix, match_namesake, &f, err);
+    if (st < 0 || !f.found[0])
+        return st;
+    return pen_fail(err, PEN_FATAL, "%s shows nothing for source %s, but partition %s under the name %s: a section that was renamed? Give it `id = %s` to go on "
+                    "there; to read everything again, give the sink another `id`",
+                    anchor->name, seg->graph->stages[src->stage].name, p->name, f.found, f.found);
+}
+
 pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, struct pen_error *err)
 {
     pen_status st = PEN_OK;
@@ -83,6 +128,8 @@ pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, stru
     if (st != PEN_OK)
         return st;
     p->at = p->shown[seg->anchor];
+    if (!p->at.n && (st = check_name(seg, p, err)) < 0)
+        return st;
     if (!p->at.n) {
         const struct seg_source *src = &seg->sources[p->source];
         p->at = pen_position_of(0);

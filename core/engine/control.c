@@ -63,7 +63,7 @@ static bool cut_is_due(struct pen_segment *seg)
     const struct pen_graph *g = seg->graph;
     long long since = atomic_load(&seg->open_since);
     int64_t now = seg_now(seg);
-    if (seg->cut_wanted || seg->cut_now)
+    if (seg->cut_wanted || seg->cut_now || pen_parts_share_soon(seg, now))
         return true;
     if ((g->commit_rows > 0 && atomic_load(&seg->open_rows) >= g->commit_rows) ||
         (g->commit_bytes > 0 && atomic_load(&seg->open_bytes) >= g->commit_bytes))

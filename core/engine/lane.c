@@ -546,14 +546,17 @@ static pen_status carry_out(struct pen_lane *lane, struct orders *o, struct pen_
     return st;
 }
 
+/* Tells control when this lane begins to have something to read, and when it has nothing more. */
 static void set_busy(struct pen_lane *lane, bool busy)
 {
-    if (lane->busy == busy)
+    if (lane->was_busy == busy && busy)
         return;
-    lane->busy = busy;
+    lane->was_busy = busy;
+    pthread_mutex_lock(&lane->seg->lock);
+    busy = lane->busy = busy || lane->n_adds; /* what it was given meanwhile is still to be read */
+    pthread_mutex_unlock(&lane->seg->lock);
     if (!busy)
-        lane->idle_since = pen_now(&lane->seg->sources[0].instance.host);
-    pen_control_signal(lane->seg);
+        pen_control_signal(lane->seg);
 }
 
 /* What the lane is to do now; lock held. */
@@ -589,8 +592,6 @@ pen_step pen_lane_step(struct pen_lane *lane)
         forget_ends(lane, seg->ends);
     if (what == DO_CUT || what == DO_READ)
         take_orders(lane, &orders, what == DO_CUT);
-    if (what == DO_READ)
-        set_busy(lane, lane->read_rows);
     pthread_mutex_unlock(&seg->lock);
     if (what == DO_END)
         return PEN_STEP_DONE;
@@ -610,7 +611,7 @@ pen_step pen_lane_step(struct pen_lane *lane)
     free(orders.adds);
     if (st >= 0 && what == DO_READ) {
         step = read_step(lane, err);
-        lane->read_rows = step == PEN_STEP_WORKED;
+        set_busy(lane, step == PEN_STEP_WORKED);
     }
     if (st < 0 || step == PEN_STEP_FAILED) {
         pen_segment_fail(seg, err);

@@ -9,6 +9,7 @@
 #include "engine/segment.h"
 
 #define EVENTS_AT_ONCE 4096
+#define SHARE_AFTER 250000 /* microseconds that every lane is busy before another is started by a cut of its own */
 #define STARVED 1000000 /* microseconds a partition waits while all lanes are busy, before it shares one */
 
 /* -- from ids to indexes ---------------------------------------------------------------------------------------------------------- */
@@ -111,7 +112,7 @@ static pen_status start_part(struct pen_segment *seg, size_t index, struct pen_e
     struct seg_part *p = &seg->parts[index];
     const struct seg_source *src = &seg->sources[p->source];
     pen_status st = pen_part_find_shown(seg, p, err);
-    if (st == PEN_OK && !p->shown[seg->anchor].n && src->type->beginning) {
+    if (st == PEN_OK && !p->shown[seg->anchor].n && p->at.w[0]) { /* one that begins at 0 would do so after a restart too */
         st = pen_plan_adopt(seg, p, err);
         if (st == PEN_RETRY) { /* somebody else gave it one: go by that */
             memset(err, 0, sizeof *err);
@@ -195,9 +196,24 @@ static pen_status give(struct pen_segment *seg, struct pen_lane *lane, size_t in
     p->state = PART_HELD;
     p->lane = lane->index;
     lane->held_parts++;
-    lane->busy = true; /* until it says otherwise */
+    if (seg->sources[p->source].type->chain)
+        lane->busy = true; /* a file has something to read; a stream only when it says so */
     pen_lane_signal(lane);
     return PEN_OK;
+}
+
+static struct pen_lane *one_more_lane(struct pen_segment *seg)
+{
+    struct pen_lane *lane;
+    if (seg->lanes_running == seg->n_lanes)
+        return NULL;
+    lane = &seg->lanes[seg->lanes_running++];
+    lane->running = true;
+    lane->passed = seg->cuts;
+    lane->rewound = seg->rewinds;
+    lane->ends_seen = seg->ends;
+    pen_lane_starter(lane);
+    return lane;
 }
 
 /* The lane that should take one more partition, or NULL while all are busy: an idle one, else one more. lock held. */
@@ -207,14 +223,15 @@ static struct pen_lane *free_lane(struct pen_segment *seg)
     for (unsigned i = 0; i < seg->lanes_running; i++)
         if (!seg->lanes[i].busy && (!best || seg->lanes[i].held_parts < best->held_parts))
             best = &seg->lanes[i];
-    if (!best && seg->lanes_running < seg->n_lanes) {
-        best = &seg->lanes[seg->lanes_running++];
-        best->running = true;
-        best->passed = seg->cuts;
-        best->rewound = seg->rewinds;
-        pen_lane_starter(best);
-    }
-    return best;
+    return best ? best : one_more_lane(seg);
+}
+
+/* Sources without partitions (what was posted) are read by the first lane. lock held. */
+static void start_for_posts(struct pen_segment *seg)
+{
+    for (size_t s = 0; s < seg->n_sources && !seg->lanes_running; s++)
+        if (seg->sources[s].type->no_replay)
+            one_more_lane(seg);
 }
 
 static struct pen_lane *least_loaded(struct pen_segment *seg)
@@ -226,21 +243,30 @@ static struct pen_lane *least_loaded(struct pen_segment *seg)
     return best;
 }
 
+/* With a long queue (many small files) a lane is given several at a time. */
+static size_t many_at_once(const struct pen_segment *seg, size_t queued)
+{
+    size_t share = queued / (4 * (size_t)seg->n_lanes);
+    return share < 1 ? 1 : share > 32 ? 32 : share;
+}
+
 pen_status pen_parts_assign(struct pen_segment *seg, struct pen_error *err)
 {
     size_t done = 0;
     int64_t now = pen_now(&seg->sources[0].instance.host);
     pen_status st = PEN_OK;
     pthread_mutex_lock(&seg->lock);
-    for (; done < seg->n_queue && st >= 0; done++) {
-        struct pen_lane *lane = seg->parts[seg->queue[done]].state == PART_QUEUED ? free_lane(seg) : NULL;
-        if (seg->parts[seg->queue[done]].state != PART_QUEUED)
-            continue;
+    start_for_posts(seg);
+    while (done < seg->n_queue && st >= 0) {
+        struct pen_lane *lane = free_lane(seg);
+        size_t n = many_at_once(seg, seg->n_queue - done);
         if (!lane && seg->queued_since && now - seg->queued_since > STARVED)
             lane = least_loaded(seg);
         if (!lane)
             break;
-        st = give(seg, lane, seg->queue[done], err);
+        for (; n && st >= 0; n--, done++)
+            if (seg->parts[seg->queue[done]].state == PART_QUEUED)
+                st = give(seg, lane, seg->queue[done], err);
         seg->queued_since = 0;
     }
     pthread_mutex_unlock(&seg->lock);
@@ -255,20 +281,42 @@ pen_status pen_parts_assign(struct pen_segment *seg, struct pen_error *err)
     return st;
 }
 
-/* Where all running lanes are busy and one holds several partitions, a further lane is to have half of them. lock held. */
-static void choose_to_share(struct pen_segment *seg)
+/* The lane that others should relieve: all that run are busy, there may be one more, and it holds several partitions. NULL: none. */
+static struct pen_lane *overloaded(struct pen_segment *seg)
 {
     struct pen_lane *most = NULL;
-    size_t wanted;
     if (seg->lanes_running >= seg->n_lanes || seg->n_queue || seg->closing)
-        return;
+        return NULL;
     for (unsigned i = 0; i < seg->lanes_running; i++) {
         if (!seg->lanes[i].busy)
-            return;
+            return NULL;
         if (!most || seg->lanes[i].held_parts > most->held_parts)
             most = &seg->lanes[i];
     }
-    wanted = most && most->held_parts > 1 ? most->held_parts / 2 : 0;
+    return most && most->held_parts > 1 ? most : NULL;
+}
+
+bool pen_parts_share_soon(struct pen_segment *seg, int64_t now)
+{
+    if (!overloaded(seg)) {
+        seg->share_since = 0;
+        return false;
+    }
+    if (!seg->share_since)
+        seg->share_since = now;
+    if (now - seg->share_since >= SHARE_AFTER)
+        return true;
+    if (seg->share_since + SHARE_AFTER < seg->wake_at)
+        seg->wake_at = seg->share_since + SHARE_AFTER;
+    return false;
+}
+
+/* Half of an overloaded lane's partitions are for a further lane. lock held. */
+static void choose_to_share(struct pen_segment *seg)
+{
+    struct pen_lane *most = overloaded(seg);
+    size_t wanted = most ? most->held_parts / 2 : 0;
+    seg->share_since = 0;
     for (size_t i = 0; i < seg->n_parts && wanted; i++) {
         const struct seg_part *p = &seg->parts[i];
         if (p->state == PART_HELD && p->lane == most->index && !p->ended && push_index(&seg->leave, &seg->n_leave, &seg->cap_leave, i))

@@ -127,14 +127,13 @@ struct pen_lane {
     size_t n_tokens, cap_tokens;
     int64_t open_rows, open_bytes;
     bool urgent;                    /* somebody waits for a commit of what was read */
-    bool read_rows;                 /* the last step read something */
+    bool was_busy;                  /* what it told control last */
     int64_t retry_at, complain_at;
     struct pen_error error;
     /* lock: */
     unsigned passed;    /* cuts it has staged for */
     unsigned rewound;   /* rewinds it has acknowledged */
     bool busy;          /* its last step read rows */
-    int64_t idle_since;
     size_t held_parts;  /* partitions that control has given it and not taken back */
     struct lane_add *adds;
     size_t n_adds, cap_adds;
@@ -238,6 +237,7 @@ struct pen_segment {
     size_t n_queue, cap_queue;
     size_t *leave;           /* partitions to take from their lane at the next cut */
     size_t n_leave, cap_leave;
+    int64_t share_since;     /* since when a lane is overloaded; 0: not so */
     int64_t queued_since;    /* when all lanes were found busy with some waiting; 0: not so */
     int64_t wake_at;
     int wake_ctl;            /* eventfd: control has something to do */
@@ -275,6 +275,8 @@ pen_status pen_parts_events(struct pen_segment *seg, struct pen_error *err);
 pen_status pen_parts_assign(struct pen_segment *seg, struct pen_error *err);
 /* Chooses what changes lanes or is let go at the cut about to begin, and orders it; lock held. */
 void pen_parts_prepare_cut(struct pen_segment *seg);
+/* Whether a cut is due for no other reason than that a further lane should relieve one that is overloaded. lock held. */
+bool pen_parts_share_soon(struct pen_segment *seg, int64_t now);
 /* After a commit: partitions that left are released or queued again. */
 pen_status pen_parts_after_commit(struct pen_segment *seg, struct pen_error *err);
 /* After a rewind: every partition is found and queued anew at what is shown. */

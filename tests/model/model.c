@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../tap.h"
+#include "cases.h"
 #include "model.h"
 #include "ops/log.h"
 
@@ -71,6 +72,7 @@ int main(void)
     pen_log_open(NULL, false, PEN_LOG_ERROR, NULL);
     if (asked)
         sscanf(asked, "%lu %lu", &first, &count);
+    play_cases();
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         bool good = run_seed(kept[i], why, sizeof why);
         ok(good, "seed %lu: each record once%s%s", (unsigned long)kept[i], good ? "" : ": ", good ? "" : why);

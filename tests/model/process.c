@@ -45,7 +45,7 @@ static pen_status make_graph(struct process *p, struct pen_error *err)
 {
     static const char *const topic_names[] = { "topic0", "topic1" };
     const struct setup *u = &p->setup;
-    const struct pen_plugin *source = p->w->chain ? &w_chain_plugin : u->start_latest ? &w_latest_plugin : &w_topic_plugin;
+    const struct pen_plugin *source = u->posts ? &w_posts_plugin : p->w->chain ? &w_chain_plugin : u->start_latest ? &w_latest_plugin : &w_topic_plugin;
     struct pen_graph *g = calloc(1, sizeof *g);
     unsigned last[2], n_last = u->topics;
     struct pen_edge *e;

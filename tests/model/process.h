@@ -10,6 +10,7 @@ struct setup {
     bool two_tables;
     bool check;           /* the transform that refuses records */
     bool start_latest;
+    bool posts;           /* the source cannot be read again */
     unsigned topics;      /* merged into one stage */
     unsigned lanes;
     int64_t commit_rows, commit_interval;

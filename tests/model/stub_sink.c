@@ -148,24 +148,27 @@ static pen_status put_entry(struct stub *s, const struct entry *e, pen_publish_o
 {
     struct world *w = s->w;
     struct table *t = &w->tables[s->index];
-    if (w_chance(w, w->faults.crash_before))
+    int once = w->once_table == s->index ? (int)w->once : ONCE_NOTHING;
+    if (once)
+        w->once = ONCE_NOTHING;
+    if (once == ONCE_KILL_BEFORE_PUT || w_chance(w, w->faults.crash_before))
         return killed(s, err);
-    if (w_chance(w, w->faults.unknown_not)) {
+    if (once == ONCE_LOST_REQUEST || w_chance(w, w->faults.unknown_not)) {
         *outcome = PEN_PUBLISH_UNKNOWN;
         return PEN_OK;
     }
-    if (w_chance(w, w->faults.in_flight)) {
+    if (once == ONCE_IN_FLIGHT || once == ONCE_KILL_IN_FLIGHT || w_chance(w, w->faults.in_flight)) {
         struct table scratch = { 0 };
         w->flights = realloc(w->flights, (w->n_flights + 1) * sizeof *w->flights);
         w->flights[w->n_flights++] = (struct flight){ s->index, t->n, *w_append(&scratch, e) };
         free(scratch.entries);
         *outcome = PEN_PUBLISH_UNKNOWN;
-        return w_chance(w, 300) ? killed(s, err) : PEN_OK;
+        return once == ONCE_KILL_IN_FLIGHT || (!once && w_chance(w, 300)) ? killed(s, err) : PEN_OK;
     }
     w_append(t, e);
-    if (w_chance(w, w->faults.crash_after))
+    if (once == ONCE_KILL_AFTER_PUT || w_chance(w, w->faults.crash_after))
         return killed(s, err);
-    *outcome = w_chance(w, w->faults.unknown_done) ? PEN_PUBLISH_UNKNOWN : PEN_PUBLISH_DONE;
+    *outcome = once == ONCE_LOST_ANSWER || w_chance(w, w->faults.unknown_done) ? PEN_PUBLISH_UNKNOWN : PEN_PUBLISH_DONE;
     return PEN_OK;
 }
 
@@ -263,7 +266,7 @@ static pen_status mem_put(void *ctx, const char *path, const void *bytes, size_t
     struct stub *s = ctx;
     struct world *w = s->w;
     struct object *o = find_object(w, path);
-    if (o && (flags & PEN_PUT_IF_ABSENT)) {
+    if (o && (flags & PEN_PUT_IF_ABSENT) && !w->forgetful) {
         *outcome = PEN_PUT_EXISTS;
         return PEN_OK;
     }

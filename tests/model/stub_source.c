@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/host.h"
 #include "world.h"
 
 struct stub_reader {
@@ -47,12 +48,12 @@ static pen_status next_event(void *ctx, struct pen_partition_event *ev, struct p
         if (!mine(s, i))
             continue;
         *ev = (struct pen_partition_event){ .id = i, .name = w->parts[i].name, .incarnation = w->parts[i].incarnation };
-        if (w->parts[i].owner == s->proc && !*held && !elsewhere) {
+        if ((w->parts[i].owner == s->proc || w->shared_files) && !*held && !elsewhere) {
             *held = true;
             ev->kind = PEN_PARTITION_ASSIGNED;
             return PEN_OK;
         }
-        if (w->parts[i].owner != s->proc && *held && !(s->said_leave & 1u << i)) {
+        if (w->parts[i].owner != s->proc && !w->shared_files && *held && !(s->said_leave & 1u << i)) {
             s->said_leave |= 1u << i;
             ev->kind = w->cooperative || w_chance(w, 500) ? PEN_PARTITION_REVOKING : PEN_PARTITION_LOST;
             return PEN_OK;
@@ -85,10 +86,27 @@ static pen_status beginning(void *ctx, uint32_t id, bool first_run, struct pen_p
     return PEN_OK;
 }
 
+/* Whether some sink shows this partition at pos or beyond: what is settled may be forgotten, so it must have been. */
+static bool is_shown(const struct stub *s, uint32_t id, const struct pen_position *pos)
+{
+    char last[64];
+    snprintf(last, sizeof last, "/topic%u/%s@%s", s->index, s->w->parts[id].name, s->w->parts[id].incarnation);
+    for (unsigned t = 0; t < MAX_TABLES; t++)
+        for (size_t e = 0; e < s->w->tables[t].n; e++)
+            for (size_t i = 0; i < s->w->tables[t].entries[e].n_moves; i++) {
+                const char *key = s->w->tables[t].entries[e].moves[i].key;
+                size_t n = strlen(key), m = strlen(last);
+                if (n >= m && strcmp(key + n - m, last) == 0 && pen_position_compare(&s->w->tables[t].entries[e].moves[i].to, pos) >= 0)
+                    return true;
+            }
+    return false;
+}
+
 static pen_status settle(void *ctx, uint32_t id, const struct pen_position *pos, struct pen_error *err)
 {
     struct stub *s = ctx;
-    (void)id, (void)pos;
+    if (!s->w->chain && strncmp(s->host->stage, "topic", 5) == 0 && !is_shown(s, id, pos))
+        return pen_fail(err, PEN_FATAL, "partition %u was settled at %llu, which no sink shows", id, (unsigned long long)pos->w[0]);
     if (w_chance(s->w, s->w->faults.settle_crash)) {
         s->w->crash = s->proc;
         return pen_fail(err, PEN_FATAL, "killed");
@@ -230,6 +248,50 @@ static const struct pen_source latest_source = { TOPIC_FUNCTIONS, .beginning = b
 const struct pen_plugin w_topic_plugin = { .abi = PEN_ABI, .name = "topic", .source = &topic_source };
 const struct pen_plugin w_chain_plugin = { .abi = PEN_ABI, .name = "files", .source = &chain_source };
 const struct pen_plugin w_latest_plugin = { .abi = PEN_ABI, .name = "latest", .source = &latest_source };
+
+/* -- posts: records that cannot be read again ------------------------------------------------------------------------------------------- */
+
+static pen_status read_posts(void *reader, struct pen_read *out, struct pen_error *err)
+{
+    struct stub_reader *r = reader;
+    struct posts *posts = &r->s->w->posts;
+    pen_status st;
+    if (posts->read == posts->sent)
+        return PEN_SKIP;
+    r->record[0] = posts->read++;
+    st = make_batch(r, 0, 1, &out->batches[0], err);
+    out->urgent = true;
+    out->token = posts;
+    return st;
+}
+static void posts_done(void *ctx, void *token, pen_status status, const struct pen_position *pos)
+{
+    struct posts *posts = token;
+    (void)ctx, (void)pos;
+    if (status == PEN_OK)
+        posts->answered++;
+    else
+        posts->refused++;
+}
+static pen_status no_events(void *ctx, struct pen_partition_event *ev, struct pen_error *err)
+{
+    struct stub *s = ctx;
+    (void)err;
+    if (!s->w->until_end || s->w->posts.read < s->w->posts.sent || s->said_no_more)
+        return PEN_SKIP;
+    s->said_no_more = true;
+    ev->kind = PEN_PARTITION_NO_MORE;
+    return PEN_OK;
+}
+static pen_status no_add(void *reader, uint32_t id, const struct pen_position *pos, struct pen_error *err)
+{
+    (void)reader, (void)id, (void)pos;
+    return pen_fail(err, PEN_FATAL, "posts have no partitions");
+}
+static const struct pen_source posts_source = { .ctx_size = sizeof(struct stub), .no_replay = true, .start = start, .stop = stop, .outputs = outputs,
+                                                .next_event = no_events, .done = posts_done, .reader_open = reader_open, .reader_close = free,
+                                                .reader_add = no_add, .read = read_posts };
+const struct pen_plugin w_posts_plugin = { .abi = PEN_ABI, .name = "posts", .source = &posts_source };
 
 /* -- the transform ------------------------------------------------------------------------------------------------------------------ */
 

@@ -59,6 +59,10 @@ struct faults { /* in a thousand */
     unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read;
 };
 
+struct posts {
+    int64_t sent, read, answered, refused;
+};
+
 struct world {
     uint64_t rng;
     int64_t now, wall;
@@ -78,6 +82,11 @@ struct world {
     struct object *objects;
     size_t n_objects, cap_objects;
     struct faults faults;
+    enum { ONCE_NOTHING, ONCE_KILL_BEFORE_PUT, ONCE_KILL_AFTER_PUT, ONCE_LOST_ANSWER, ONCE_LOST_REQUEST, ONCE_IN_FLIGHT, ONCE_KILL_IN_FLIGHT } once;
+    unsigned once_table; /* what happens to the next put to this table */
+    bool shared_files;  /* both processes read every file of the chain */
+    bool forgetful;     /* the store takes no notice of "if absent" */
+    struct posts posts; /* records that cannot be read again, and those who wait */
     int crash;          /* process that is to die now, -1 */
     unsigned reads;
     bool trace;
@@ -103,7 +112,7 @@ struct stub {
     bool said_no_more;
     unsigned said_leave; /* bit for each partition that is being given up */
 };
-extern const struct pen_plugin w_topic_plugin, w_chain_plugin, w_latest_plugin, w_check_plugin, w_table_plugin, w_folder_plugin;
+extern const struct pen_plugin w_posts_plugin, w_topic_plugin, w_chain_plugin, w_latest_plugin, w_check_plugin, w_table_plugin, w_folder_plugin;
 extern const struct pen_store w_store; /* "mem://"; ctx is the struct stub */
 
 #endif
