@@ -27,5 +27,5 @@ tests_delta_write_table_SOURCES = tests/delta/write_table.c
 tests_delta_write_table_CPPFLAGS = $(DELTA_TEST_CPPFLAGS)
 tests_delta_write_table_LDADD = $(DELTA_TEST_LDADD)
 endif
-EXTRA_DIST += tests/delta/readers.py tests/delta/test_readers.py tests/delta/test_golden.py
-TESTS += tests/delta/test_readers.py tests/delta/test_golden.py
+EXTRA_DIST += tests/delta/readers.py tests/delta/test_readers.py tests/delta/test_golden.py tests/delta/test_kill.py
+TESTS += tests/delta/test_readers.py tests/delta/test_golden.py tests/delta/test_kill.py

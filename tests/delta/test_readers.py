@@ -68,6 +68,15 @@ def main():
         tap.ok(t.metadata().partition_columns == [column], f"the log says that it is partitioned by {column}")
     old = tap.have("deltalake") and __import__("deltalake").DeltaTable(every, version=7)
     tap.ok(same(old.to_pyarrow_table().to_pylist(), 280, True), "deltalake: an older version")
+    cut = os.path.join(folder, "cut")
+    shutil.copytree(every, cut)
+    for v in range(21):
+        os.remove(os.path.join(cut, "_delta_log", f"{v:020}.json"))
+    t = deltalake_reads(cut, 1080, True, "a log that begins with our checkpoint")
+    tap.ok(t.transaction_version("test/sink/src/0") == 1080, "the checkpoint holds the positions")
+    write(cut, 1, 40, "columns=all")
+    deltalake_reads(cut, 1120, True, "and goes on")
+    share(plain)
     statistics(every)
     for module, read in (("polars", polars_reads), ("duckdb", duckdb_reads)):
         try:
@@ -78,6 +87,26 @@ def main():
         read(every)
     shutil.rmtree(folder)
     tap.end()
+
+
+def share(path):
+    """deltalake and we write to the same table in turns."""
+    import pyarrow as pa
+    from deltalake import DeltaTable, write_deltalake
+    schema = DeltaTable(path).to_pyarrow_table().schema
+    write_deltalake(path, pa.Table.from_pylist([dict(row(k, False), ind=-1 - k) for k in range(50)], schema=schema), mode="append")
+    write(path, 2, 100)
+    t = DeltaTable(path)
+    t.delete("ind >= -10 AND ind < 0")
+    t.optimize.compact()
+    t.create_checkpoint()
+    write(path, 1, 100)
+    rows = DeltaTable(path).to_pyarrow_table().to_pylist()
+    tap.ok(same([r for r in rows if r["ind"] >= 0], 600, False) and len(rows) == 640, f"deltalake appends, deletes, compacts and checkpoints between our commits: {len(rows)} rows")
+    asked = subprocess.run([os.path.join(os.environ.get("top_builddir", "."), "core", "penstock"), "query", "--json", "SELECT count(*) n, sum(ind) s FROM t", f"t={path}"],
+                           capture_output=True, text=True)
+    want = {"n": 640, "s": sum(r["ind"] for r in rows)}
+    tap.ok(asked.stdout.strip() == __import__("json").dumps(want, separators=(",", ":")), f"and we read the same: {asked.stdout.strip()}{asked.stderr.strip()}")
 
 
 def statistics(path):
