@@ -137,7 +137,7 @@ static void test_store__uploads_show_nothing_before_their_time(void)
 {
     struct pen_error err = { 0 };
     struct pen_upload *u;
-    char *token;
+    char *token = NULL;
     pen_put_outcome outcome;
     ok(pen_upload_open(NULL, &u, at("up/x:y"), PEN_PUT_IF_ABSENT, &err) == PEN_OK && pen_upload_write(u, "he", 2, &err) == PEN_OK &&
            pen_upload_write(u, "llo", 3, &err) == PEN_OK && pen_upload_stage(&u, &token, &err) == PEN_OK && !u,
