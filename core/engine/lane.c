@@ -402,7 +402,8 @@ static pen_status take_in(struct pen_lane *lane, unsigned s, struct pen_read *r,
     }
     if (p && pen_position_compare(&r->from, &p->at) != 0) {
         pen_flow_drop(&flow, r);
-        return src->type->reader_add(lane->readers[s], p->id, &p->at, err);
+        st = src->type->reader_add(lane->readers[s], p->id, &p->at, err);
+        return st < 0 ? st : set_bound(lane, p, err);
     }
     st = pen_flow_run(&flow, r, err);
     if (st < 0)

@@ -55,7 +55,8 @@ static int64_t rows_of(const struct model *m, unsigned table)
 {
     int64_t n = 0;
     for (size_t e = 0; e < m->w.tables[table].n; e++)
-        n += (int64_t)m->w.tables[table].entries[e].n_rows;
+        for (size_t i = 0; i < m->w.tables[table].entries[e].n_rows; i++)
+            n += m->w.tables[table].entries[e].rows[i].part >= 0;
     return n;
 }
 

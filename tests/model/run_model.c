@@ -197,6 +197,12 @@ static bool count_table(struct model *m, unsigned index, const char *name)
         memset(last, 0xFF, sizeof last);
         for (size_t i = 0; i < t->entries[e].n_rows && good; i++) {
             const struct row *r = &t->entries[e].rows[i];
+            if (r->part < 0) {
+                for (size_t d = 0; d < w->n_discarded && good; d++)
+                    if (w->discarded[d] == r->record)
+                        good = model_fail(m, "%s: entry %zu points to a file that was deleted", name, e);
+                continue;
+            }
             if (r->record <= last[r->part])
                 good = model_fail(m, "%s: entry %zu has record %ld of partition %d behind %ld", name, e, (long)r->record, r->part, (long)last[r->part]);
             last[r->part] = r->record;

@@ -56,12 +56,13 @@ static pen_status stage(void *writer, struct pen_staged *staged, struct pen_erro
         w->s->w->crash = w->s->proc;
         return pen_fail(err, PEN_FATAL, "killed");
     }
-    staged->bytes = malloc(w->n * sizeof *w->rows + 1);
+    staged->n = (w->n + 1) * sizeof *w->rows;
+    staged->bytes = malloc(staged->n);
     if (!staged->bytes)
         return pen_fail(err, PEN_FATAL, "out of memory");
+    memcpy(staged->bytes, &(struct row){ -1, w->s->w->staged++ }, sizeof(struct row));
     if (w->n)
-        memcpy(staged->bytes, w->rows, w->n * sizeof *w->rows);
-    staged->n = w->n * sizeof *w->rows;
+        memcpy(staged->bytes + sizeof(struct row), w->rows, w->n * sizeof *w->rows);
     staged->rows = (int64_t)w->n;
     w->n = 0;
     return PEN_OK;
@@ -69,6 +70,16 @@ static pen_status stage(void *writer, struct pen_staged *staged, struct pen_erro
 static void abandon(void *writer)
 {
     ((struct stub_writer *)writer)->n = 0;
+}
+
+/* Whoever publishes it after this has lost its rows. */
+static void discard(void *ctx, const struct pen_staged *staged)
+{
+    struct world *w = ((struct stub *)ctx)->w;
+    struct row name;
+    memcpy(&name, staged->bytes, sizeof name);
+    w->discarded = realloc(w->discarded, (w->n_discarded + 1) * sizeof *w->discarded);
+    w->discarded[w->n_discarded++] = name.record;
 }
 
 /* -- the log ------------------------------------------------------------------------------------------------------------------------ */
@@ -225,7 +236,7 @@ static pen_status publish_folder(void *ctx, const struct pen_plan *plan, pen_pub
 
 #define TABLE_FUNCTIONS                                                                                                                        \
     .ctx_size = sizeof(struct stub), .start = start, .writer_open = writer_open, .writer_close = writer_close, .write = write_rows,            \
-    .stage = stage, .abandon = abandon
+    .stage = stage, .abandon = abandon, .discard = discard
 static const struct pen_sink table_sink = { TABLE_FUNCTIONS, .shown = shown, .beside = beside, .publish = publish_log };
 static const struct pen_sink folder_sink = { TABLE_FUNCTIONS, .publish = publish_folder };
 const struct pen_plugin w_table_plugin = { .abi = PEN_ABI, .name = "table", .sink = &table_sink };

@@ -212,6 +212,10 @@ static pen_status read_some(void *reader, struct pen_read *out, struct pen_error
         pen_status st;
         if (!r->has[id])
             continue;
+        if (r->record[id] + 3 < w->parts[id].n && w_chance(w, w->faults.jump)) { /* a client library that lost its place */
+            r->record[id] += 1 + w_random(w, 2);
+            r->at[id] = pen_position_of((uint64_t)w_offset(w, (int)id, r->record[id]));
+        }
         n = without_gap(w, id, r->record[id], within_bound(r, id, 1 + w_random(w, 5)));
         out->partition = id;
         out->from = r->at[id];

@@ -74,4 +74,5 @@ void w_fini(struct world *w)
         free(w->objects[i].bytes);
     free(w->flights);
     free(w->objects);
+    free(w->discarded);
 }

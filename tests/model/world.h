@@ -23,7 +23,7 @@ struct topic_part {
 };
 
 struct row {
-    int part;
+    int part;       /* -1: no row, but the name of the staged file that the rows behind it lie in */
     int64_t record;
 };
 
@@ -56,7 +56,7 @@ struct object {
 };
 
 struct faults { /* in a thousand */
-    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read;
+    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read, jump;
 };
 
 struct posts {
@@ -88,6 +88,9 @@ struct world {
     bool forgetful;     /* the store takes no notice of "if absent" */
     struct posts posts; /* records that cannot be read again, and those who wait */
     int crash;          /* process that is to die now, -1 */
+    int64_t staged;      /* files staged so far: their names */
+    int64_t *discarded;
+    size_t n_discarded;
     unsigned reads;
     bool trace;
 };
