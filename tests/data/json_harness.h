@@ -77,7 +77,7 @@ static const char *want_field(struct ArrowSchema *out, const char *p)
     return p + (*p == ':') + n;
 }
 
-static void want_init(struct ArrowSchema *out, const char *text)
+__attribute__((unused)) static void want_init(struct ArrowSchema *out, const char *text)
 {
     want_fields(out, "+s", text, ' ', '\0');
 }

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""seeds.py FOLDER: inputs for the fuzz targets to start from, one folder a target. Each holds what its target's head comment describes.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+import struct
+import sys
+
+PIN = {
+    "index": 7528, "unique_id": "fbe53c66-3442-4773-b19e-d3ec6f54dddf", "title": "No Title Data Available", "description": "Ideas \u00e9 \\ \"now\"",
+    "poster_name": "User Info Error", "follower_count": "1.2k", "tag_list": "a,b", "is_image_or_video": "image",
+    "image_src": "Image src error.", "downloaded": 1, "save_location": "Local save in /data/mens-fashion", "category": "mens-fashion",
+}
+GEO = {"ind": 7528, "timestamp": "2020-08-28T03:52:47.25+02:00", "latitude": -89.9787, "longitude": 1.73293e2, "country": "Albania"}
+USER = {"ind": 7528, "first_name": "Ada", "last_name": "", "age": "20", "date_joined": "10/24/2015, 11:23:51"}
+
+INI = """\
+; a comment
+[pipeline]
+name = fuzz
+lanes = 2
+commit_interval = 250ms
+commit_bytes = 64MiB
+memory_limit = 1GiB
+max_errors = 100k
+
+[defaults x]
+n = 3
+
+[source a]
+plugin = x
+t = "quoted" text
+s = secret
+b = no
+c = none
+z = 4KiB
+d = 1h
+r = 0s..2s
+a = 500/s
+f = -1.5e3
+e = y
+l = one, two three
+k = zstd:3
+p.key = value
+
+[transform b]
+plugin = x
+input = a.*
+t = ${env:HOME:-/nowhere}
+
+[sink c]
+plugin = x
+input = a, b
+t = c
+"""
+
+DELTA = [
+    {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["timestampNtz"], "writerFeatures": ["timestampNtz"]}},
+    {"metaData": {
+        "id": "5fba94ed", "format": {"provider": "parquet", "options": {}}, "partitionColumns": ["category"], "createdTime": 1,
+        "configuration": {"delta.checkpointInterval": "10", "delta.logRetentionDuration": "interval 30 days", "delta.appendOnly": "true"},
+        "schemaString": json.dumps({"type": "struct", "fields": [
+            {"name": "ind", "type": "integer", "nullable": False, "metadata": {}},
+            {"name": "category", "type": "string", "nullable": True, "metadata": {"comment": "why"}},
+            {"name": "price", "type": "decimal(20,4)", "nullable": True, "metadata": {}},
+            {"name": "at", "type": {"type": "array", "elementType": "double", "containsNull": True}, "nullable": True, "metadata": {}},
+            {"name": "s", "type": {"type": "struct", "fields": [{"name": "t", "type": "timestamp", "nullable": True, "metadata": {}}]},
+             "nullable": True, "metadata": {}}]})}},
+    {"txn": {"appId": "pipeline/sink/source/0", "version": 7, "lastUpdated": 1}},
+    {"add": {
+        "path": "category=a%20b/part-0.parquet", "partitionValues": {"category": "a b"}, "size": 10, "modificationTime": 1, "dataChange": True,
+        "stats": json.dumps({"numRecords": 3, "minValues": {"ind": 1}, "maxValues": {"ind": 3}, "nullCount": {"ind": 0}}), "tags": {"a": "b"}}},
+    {"remove": {"path": "part-0.parquet", "deletionTimestamp": 2, "dataChange": True, "extendedFileMetadata": True, "partitionValues": {}, "size": 10}},
+    {"commitInfo": {"timestamp": 1, "operation": "WRITE", "operationParameters": {"mode": "Append"}, "isBlindAppend": True}},
+]
+
+
+def sized(data):
+    return struct.pack("<I", 0xFFFFFFFF) if data is None else struct.pack("<I", len(data)) + data
+
+
+def position(*words):
+    return struct.pack("<I", len(words)) + b"".join(struct.pack("<Q", w) for w in words)
+
+
+def block():
+    """One block with keys, timestamps and headers, as doc/journal-format.md lays it out; the target mends the checksums."""
+    values, keys = [b'{"index":1}', b"", None], [b"k", None, b""]
+    headers = [sized(b"name\0") + sized(b"value") + sized(b"n\0") + sized(None), None, b""]
+    body = b"".join(struct.pack("<q", t) for t in (1, -1 << 63, 3))
+    for column in (values, keys, headers):
+        body += b"".join(struct.pack("<I", 0xFFFFFFFF if cell is None else len(cell)) for cell in column)
+    sums = [sum(len(cell or b"") for cell in column) for column in (values, keys, headers)]
+    body += b"".join(cell or b"" for column in (values, keys, headers) for cell in column)
+    return b"BLK1" + struct.pack("<IIIII4QQ", 0, 0, 7, 3, 0, len(body), *sums, 1) + body
+
+
+def snapshot():
+    return (bytes(16) + struct.pack("<IIQ", 1, 2, 3) + struct.pack("<4Q", 5, 0, 0, 0) + struct.pack("<III", 1, 1, 1)
+            + sized(b"p/k/s/0") + position(1, 2) + struct.pack("<QI4Q", 1, 0, 0, 5, 200, 5) + sized(b"plan-1"))
+
+
+def commit(first):
+    return (sized(b"plan-2") + struct.pack("<qII", 1, 1, 1) + sized(b"p/k/s/0") + position() + position(9)
+            + struct.pack("<I5Q", 0, 1, 64, 264, first, 5))
+
+
+def trim():
+    return struct.pack("<IQIQ", 0, 5, 1, 1)
+
+
+def journal(*records):
+    return b"".join(bytes([kind]) + struct.pack("<H", len(body)) + body for kind, body in records)
+
+
+def line(value):
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def time(pattern, text):
+    return bytes([len(pattern)]) + pattern.encode() + text.encode()
+
+
+SEEDS = {
+    "fuzz_ini": [INI.encode(), b"[pipeline\nname=\n[sink a]\nplugin = x\ninput = a\n", b"\xef\xbb\xbf[pipeline]\r\nname = \xff\r\n"],
+    "fuzz_json": [
+        b'{"i":1,"t":"a\\u00e9\\ud83d\\ude00","n":-9007199254740993,"x":1.5e-3,"b":true,"w":"2021-01-05T12:34:56Z","d":"2021-01-05",'
+        b'"y":"AQID","p":12.5000,"j":{"a":[1,{}]},"l":[1,2.5],"s":{"a":1,"b":null}}',
+        b'{"i":7528.0}\n\n{"i":7.528e3,"z":[[[]]],"i":2}\r\n{"i":"1"}\n{"t":"\xff"}\n[1]\n{"i":1,"t":"\\ud800"}', line(PIN), line(GEO)],
+    "fuzz_times": [
+        time("yyyy-MM-dd HH:mm:ss", "2021-01-05 12:34:56"), time("", "2021-01-05T12:34:56.123456789+05:30"), time("", "01/05/2021, 12:34:56"),
+        time("yyyy/MM/dd'T'HHmm", "2021/01/05T1234")],
+    "fuzz_cleaners": [bytes([kind]) + b"\n".join([line(row), line({**row, "ind": 1.0, "index": "x"})])
+                      for kind, row in enumerate((PIN, GEO, USER))],
+    "fuzz_delta_log": [b"\n".join(map(line, DELTA)), *map(line, DELTA)],
+    "fuzz_journal": [journal((1, snapshot()), (2, commit(5)), (3, trim())), journal((0, block())), journal((2, commit(0)), (0, block()))],
+}
+
+for name, seeds in SEEDS.items():
+    folder = os.path.join(sys.argv[1], name)
+    os.makedirs(folder, exist_ok=True)
+    for i, seed in enumerate(seeds):
+        with open(os.path.join(folder, f"seed-{i}"), "wb") as out:
+            out.write(seed)
