@@ -2,7 +2,10 @@
 #ifndef PENSTOCK_TESTS_MODEL_CASES_H
 #define PENSTOCK_TESTS_MODEL_CASES_H
 
-/* Plays them all, an ok() each. */
-void play_cases(void);
+/* why: what went wrong, or "". */
+typedef void (*case_report)(const char *name, const char *why);
+
+/* Plays them all, a report each. */
+void play_cases(case_report report);
 
 #endif

@@ -64,6 +64,11 @@ static bool run_seed(uint64_t seed, char *why, size_t size)
     return good;
 }
 
+static void report(const char *name, const char *why)
+{
+    ok(!why[0], "%s%s%s", name, why[0] ? ": " : "", why);
+}
+
 int main(void)
 {
     uint64_t first = 1000, count = 2000, failed = 0;
@@ -72,7 +77,7 @@ int main(void)
     pen_log_open(NULL, false, PEN_LOG_ERROR, NULL);
     if (asked)
         sscanf(asked, "%lu %lu", &first, &count);
-    play_cases();
+    play_cases(report);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         bool good = run_seed(kept[i], why, sizeof why);
         ok(good, "seed %lu: each record once%s%s", (unsigned long)kept[i], good ? "" : ": ", good ? "" : why);
