@@ -18,7 +18,7 @@ const struct pen_option pen_settings_options[] = {
       "Time between two commits, at most: rows and the positions behind them become visible together." },
     { "commit_rows", PEN_OPT_COUNT, OPT(commit_rows), "none", 1, INT64_MAX, "none", 0, "Commit when this many rows were read since the last." },
     { "commit_bytes", PEN_OPT_SIZE, OPT(commit_bytes), "none", 1, INT64_MAX, "none", 0,
-      "Commit when sinks have written about this many bytes since the last." },
+      "Commit when rows of about this many bytes, as they lie in memory, were read since the last." },
     { "memory_limit", PEN_OPT_SIZE, OPT(memory_limit), "none", 16 * MIB, INT64_MAX, "none", 0,
       "Lanes cut earlier so that rows held in memory stay below this; it never makes a run fail." },
     { "max_errors", PEN_OPT_COUNT, OPT(max_errors), "none", 0, INT64_MAX, "none", 0,
