@@ -144,7 +144,7 @@ static bool case_3(struct model *m, int what)
 {
     topics(m, 2, 30);
     m->setup.commit_rows = 20;
-    m->w.once = (int)what;
+    m->w.once = (enum once)what;
     m->w.once_table = 2;
     if (!model_start(m, 0) || !work(m, 0, SECOND))
         return false;

@@ -82,7 +82,7 @@ struct world {
     struct object *objects;
     size_t n_objects, cap_objects;
     struct faults faults;
-    enum { ONCE_NOTHING, ONCE_KILL_BEFORE_PUT, ONCE_KILL_AFTER_PUT, ONCE_LOST_ANSWER, ONCE_LOST_REQUEST, ONCE_IN_FLIGHT, ONCE_KILL_IN_FLIGHT } once;
+    enum once { ONCE_NOTHING, ONCE_KILL_BEFORE_PUT, ONCE_KILL_AFTER_PUT, ONCE_LOST_ANSWER, ONCE_LOST_REQUEST, ONCE_IN_FLIGHT, ONCE_KILL_IN_FLIGHT } once;
     unsigned once_table; /* what happens to the next put to this table */
     bool shared_files;  /* both processes read every file of the chain */
     bool forgetful;     /* the store takes no notice of "if absent" */
