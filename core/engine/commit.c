@@ -67,12 +67,6 @@ static pen_status check_memory(struct pen_segment *seg, size_t k, const char *ke
 
 /* -- a renamed section: its partitions are there under another source's name ------------------------------------------------------- */
 
-struct find_namesake {
-    const struct pen_segment *seg;
-    const char *prefix, *part; /* of the sink; of the partition */
-    char found[200];           /* the other source's name, as in keys */
-};
-
 static bool is_configured(const struct pen_segment *seg, const char *name, size_t n)
 {
     for (size_t i = 0; i < seg->n_sources; i++)
@@ -81,14 +75,42 @@ static bool is_configured(const struct pen_segment *seg, const char *name, size_
     return false;
 }
 
-static pen_status match_namesake(void *arg, const char *key, const struct pen_position *pos, struct pen_error *err)
+static pen_status note_stranger(void *arg, const char *key, const struct pen_position *pos, struct pen_error *err)
 {
-    struct find_namesake *f = arg;
-    const char *name = key + strlen(f->prefix), *slash = strchr(name, '/');
-    (void)pos, (void)err;
-    if (slash && strcmp(slash + 1, f->part) == 0 && !is_configured(f->seg, name, (size_t)(slash - name)))
-        snprintf(f->found, sizeof f->found, "%.*s", (int)(slash - name), name);
+    struct pen_segment *seg = arg;
+    const char *name = key + strlen(seg->sinks[seg->anchor].prefix), *slash = strchr(name, '/');
+    (void)pos;
+    if (!slash || is_configured(seg, name, (size_t)(slash - name)))
+        return PEN_OK;
+    if (seg->n_strangers == seg->cap_strangers) {
+        size_t cap = seg->cap_strangers ? seg->cap_strangers * 2 : 16;
+        struct seg_stranger *v = realloc(seg->strangers, cap * sizeof *v);
+        if (!v)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        seg->strangers = v;
+        seg->cap_strangers = cap;
+    }
+    char *copy = strdup(name);
+    if (!copy)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    copy[slash - name] = '\0';
+    seg->strangers[seg->n_strangers++] = (struct seg_stranger){ copy, copy + (slash - name) + 1 };
     return PEN_OK;
+}
+
+static int by_part(const void *a, const void *b)
+{
+    return strcmp(((const struct seg_stranger *)a)->part, ((const struct seg_stranger *)b)->part);
+}
+
+pen_status pen_names_note(struct pen_segment *seg, struct pen_error *err)
+{
+    const struct seg_sink *anchor = &seg->sinks[seg->anchor];
+    pen_status st = anchor->shows ? anchor->type->shown(anchor->ctx, anchor->prefix, note_stranger, seg, err)
+                                  : pen_state_shown(seg->state, anchor->prefix, note_stranger, seg, err);
+    if (seg->n_strangers)
+        qsort(seg->strangers, seg->n_strangers, sizeof *seg->strangers, by_part);
+    return st;
 }
 
 /* Reading everything again because a section was given a new name is nobody's wish. */
@@ -97,17 +119,15 @@ static pen_status check_name(struct pen_segment *seg, const struct seg_part *p, 
     const struct seg_sink *anchor = &seg->sinks[seg->anchor];
     const struct seg_source *src = &seg->sources[p->source];
     bool chain = anchor->chains && anchor->chains[p->source];
-    struct find_namesake f = { seg, anchor->prefix, chain ? "*" : p->key_part, "" };
-    pen_status st;
-    if (src->shown_any || (!chain && !p->incarnation[0]))
+    const struct seg_stranger key = { NULL, chain ? "*" : p->key_part }, *found;
+    if (src->shown_any || !seg->n_strangers || (!chain && !p->incarnation[0]))
         return PEN_OK;
-    st = anchor->shows ? anchor->type->shown(anchor->ctx, anchor->prefix, match_namesake, &f, err)
-                       : pen_state_shown(seg->state, anchor->prefix, match_namesake, &f, err);
-    if (st < 0 || !f.found[0])
-        return st;
+    found = bsearch(&key, seg->strangers, seg->n_strangers, sizeof key, by_part);
+    if (!found)
+        return PEN_OK;
     return pen_fail(err, PEN_FATAL, "%s shows nothing for source %s, but partition %s under the name %s: a section that was renamed? Give it `id = %s` to go on "
                     "there; to read everything again, give the sink another `id`",
-                    anchor->name, seg->graph->stages[src->stage].name, p->name, f.found, f.found);
+                    anchor->name, seg->graph->stages[src->stage].name, p->name, found->name, found->name);
 }
 
 pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, struct pen_error *err)
@@ -176,7 +196,7 @@ pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err)
             const struct lane_move *move = &plan->lanes[i].moves[m];
             struct seg_part *p = &seg->parts[move->part];
             const struct seg_source *src = &seg->sources[p->source];
-            if (move->ended && src->type->chain && src->no_more)
+            if (move->ended && src->type->chain)
                 st = pen_part_finish(seg, move->part, err);
             if (st >= 0 && pen_position_compare(&move->to, &p->at) != 0)
                 st = add_move(plan, move, err);

@@ -45,7 +45,7 @@ static pen_status bury(struct pen_flow *f, unsigned stage, const struct pen_posi
         if (skip->n && pen_position_compare(position, skip) < 0)
             return PEN_OK; /* it lies there already */
         pthread_mutex_lock(&seg->lock);
-        letter.partition = seg->parts[f->part->part].name; /* never freed while the segment lives */
+        letter.partition = seg->parts[f->part->part].name; /* not freed while a lane holds it */
         key = pen_part_key(seg, 0, &seg->parts[f->part->part]);
         pthread_mutex_unlock(&seg->lock);
         if (!key)

@@ -15,6 +15,7 @@
 #include "engine/segment.h"
 
 #define RETRY_PAUSE 200000      /* microseconds before a reader that said PEN_RETRY is asked again */
+#define ENDED_AT_MOST 16384     /* partitions read to their end that a lane holds before it asks for a cut, about a KiB each */
 #define COMPLAIN_PAUSE 10000000 /* microseconds between two lines about that */
 
 /* -- opening and closing ------------------------------------------------------------------------------------------------------ */
@@ -209,6 +210,15 @@ static pen_status carry_out_add(struct pen_lane *lane, struct lane_add *a, struc
     return st < 0 ? st : set_bound(lane, p, err);
 }
 
+static pen_status let_go(struct pen_lane *lane, size_t i, struct pen_error *err)
+{
+    const struct lane_part *p = &lane->parts[i];
+    const struct pen_source *type = lane->seg->sources[p->source].type;
+    pen_status st = type->reader_remove ? type->reader_remove(lane->readers[p->source], p->id, err) : PEN_OK;
+    forget_part(lane, i);
+    return st;
+}
+
 static pen_status carry_out_removes(struct pen_lane *lane, const size_t *removes, size_t n, struct pen_error *err)
 {
     pen_status st = PEN_OK;
@@ -221,9 +231,7 @@ static pen_status carry_out_removes(struct pen_lane *lane, const size_t *removes
         pthread_mutex_unlock(&lane->seg->lock);
         if (!p)
             continue;
-        if (lane->seg->sources[p->source].type->reader_remove)
-            st = lane->seg->sources[p->source].type->reader_remove(lane->readers[p->source], p->id, err);
-        forget_part(lane, (size_t)(p - lane->parts));
+        st = let_go(lane, (size_t)(p - lane->parts), err);
     }
     return st;
 }
@@ -238,20 +246,30 @@ static void leave_plan(struct pen_lane *lane)
     lane->open_rows = lane->open_bytes = 0;
 }
 
+static bool ends_for_good(const struct pen_lane *lane, const struct lane_part *p)
+{
+    return p->ended && lane->seg->sources[p->source].type->chain;
+}
+
 static pen_status report_moves(struct pen_lane *lane, struct lane_staged *out, struct pen_error *err)
 {
     out->moves = calloc(lane->n_parts + 1, sizeof *out->moves);
     if (!out->moves)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    for (size_t i = 0; i < lane->n_parts; i++) {
+    for (size_t i = 0; i < lane->n_parts;) {
         struct lane_part *p = &lane->parts[i];
-        if (!p->ended && pen_position_compare(&p->at, &p->since) == 0)
-            continue;
-        out->moves[out->n_moves].part = p->part;
-        out->moves[out->n_moves].to = p->at;
-        out->moves[out->n_moves++].ended = p->ended;
+        bool moved = p->ended || pen_position_compare(&p->at, &p->since) != 0;
+        pen_status st;
+        if (moved)
+            out->moves[out->n_moves++] = (struct lane_move){ .part = p->part, .to = p->at, .ended = p->ended };
         p->since = p->at;
+        if (!ends_for_good(lane, p)) {
+            i++;
+        } else if ((st = let_go(lane, i, err)) < 0) { /* a million small files are not to stay */
+            return st;
+        }
     }
+    lane->n_ended = 0;
     return PEN_OK;
 }
 
@@ -365,6 +383,7 @@ static void set_ended(struct pen_lane *lane, struct lane_part *p, bool ended)
     if (p->ended == ended)
         return;
     p->ended = ended;
+    lane->n_ended += ends_for_good(lane, p);
     pthread_mutex_lock(&seg->lock);
     if (seg->parts[p->part].ended != ended) {
         seg->parts[p->part].ended = ended;
@@ -471,6 +490,12 @@ static bool lane_is_heavy(const struct pen_lane *lane)
     return held > (size_t)seg->graph->memory_limit / (2 * (size_t)seg->n_lanes);
 }
 
+/* Partitions that have ended wait for a cut to be let go. */
+static bool lane_is_crowded(const struct pen_lane *lane)
+{
+    return lane->n_ended >= ENDED_AT_MOST;
+}
+
 static void want_cut(struct pen_segment *seg)
 {
     bool told;
@@ -504,7 +529,7 @@ static pen_step read_step(struct pen_lane *lane, struct pen_error *err)
         if (st == PEN_SKIP)
             continue;
         lane->next_source = (unsigned)((s + 1) % seg->n_sources);
-        if (lane_is_full(seg) || lane_is_heavy(lane))
+        if (lane_is_full(seg) || lane_is_heavy(lane) || lane_is_crowded(lane))
             want_cut(seg);
         return PEN_STEP_WORKED;
     }
@@ -573,7 +598,7 @@ static lane_duty duty(const struct pen_lane *lane)
         return lane->staged.present ? DO_WAIT : DO_CUT;
     if (seg->frozen || seg->closing)
         return DO_WAIT;
-    return seg->in_flight && (lane_is_full(seg) || (lane->opened && lane_is_heavy(lane))) ? DO_WAIT : DO_READ;
+    return seg->in_flight && (lane_is_full(seg) || (lane->opened && (lane_is_heavy(lane) || lane_is_crowded(lane)))) ? DO_WAIT : DO_READ;
 }
 
 pen_step pen_lane_step(struct pen_lane *lane)

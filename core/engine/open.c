@@ -343,7 +343,7 @@ pen_status pen_segment_open(struct pen_segment *seg, struct pen_error *err)
     }
     for (size_t s = 0; s < seg->n_sources && st >= 0; s++)
         st = recall_source(seg, s, err);
-    return st;
+    return st < 0 ? st : pen_names_note(seg, err);
 }
 
 static void close_sources(struct pen_segment *seg)
@@ -384,7 +384,9 @@ void pen_segment_close(struct pen_segment *seg)
     close_sources(seg);
     for (size_t i = 0; i < seg->n_parts; i++)
         free(seg->parts[i].name), free(seg->parts[i].incarnation), free(seg->parts[i].key_part), free(seg->parts[i].shown);
-    free(seg->parts), free(seg->edge_target), free(seg->stage_sink), free(seg->queue), free(seg->leave);
+    for (size_t i = 0; i < seg->n_strangers; i++)
+        free(seg->strangers[i].name);
+    free(seg->strangers), free(seg->parts), free(seg->edge_target), free(seg->stage_sink), free(seg->queue), free(seg->leave), free(seg->spare);
     if (seg->wake_ctl >= 0)
         close(seg->wake_ctl);
     pthread_mutex_destroy(&seg->lock);

@@ -74,36 +74,57 @@ static char *make_key_part(const char *name, const char *incarnation)
     return out;
 }
 
+static void free_words(struct seg_part *p)
+{
+    free(p->name), free(p->incarnation), free(p->key_part), free(p->shown);
+    p->name = p->incarnation = p->key_part = NULL;
+    p->shown = NULL;
+}
+
+/* Where a further partition can be kept: where a released one was, else behind the last. SIZE_MAX: out of memory. */
+static size_t pick_slot(struct pen_segment *seg)
+{
+    if (seg->n_spare)
+        return seg->spare[seg->n_spare - 1];
+    if (seg->n_parts == seg->cap_parts) {
+        size_t cap = seg->cap_parts ? seg->cap_parts * 2 : 16;
+        struct seg_part *parts;
+        pthread_mutex_lock(&seg->lock); /* lanes look at the array */
+        parts = realloc(seg->parts, cap * sizeof *parts);
+        if (parts) {
+            seg->parts = parts;
+            seg->cap_parts = cap;
+        }
+        pthread_mutex_unlock(&seg->lock);
+        if (!parts)
+            return SIZE_MAX;
+    }
+    return seg->n_parts;
+}
+
 static pen_status add_part(struct pen_segment *seg, unsigned source, const struct pen_partition_event *ev, size_t *index, struct pen_error *err)
 {
     struct seg_part p = { .source = source, .id = ev->id };
     if (pen_id_map_get(&seg->sources[source].by_id, ev->id) != SIZE_MAX)
         return pen_fail(err, PEN_FATAL, "%s: partition %s was assigned twice", seg->graph->stages[seg->sources[source].stage].name, ev->name);
+    *index = pick_slot(seg);
     p.name = strdup(ev->name);
     p.incarnation = strdup(ev->incarnation ? ev->incarnation : "");
     p.key_part = p.name && p.incarnation ? make_key_part(p.name, p.incarnation) : NULL;
     p.shown = calloc(seg->n_sinks, sizeof *p.shown);
-    if (p.key_part && p.shown && pen_id_map_set(&seg->sources[source].by_id, ev->id, seg->n_parts)) {
-        pthread_mutex_lock(&seg->lock); /* lanes look at the array */
-        if (seg->n_parts == seg->cap_parts) {
-            size_t cap = seg->cap_parts ? seg->cap_parts * 2 : 16;
-            struct seg_part *parts = realloc(seg->parts, cap * sizeof *parts);
-            if (parts) {
-                seg->parts = parts;
-                seg->cap_parts = cap;
-            }
-        }
-        if (seg->n_parts < seg->cap_parts) {
-            *index = seg->n_parts;
-            seg->parts[seg->n_parts++] = p;
-            seg->sources[source].unended++;
-            pthread_mutex_unlock(&seg->lock);
-            return PEN_OK;
-        }
-        pthread_mutex_unlock(&seg->lock);
+    if (*index == SIZE_MAX || !p.key_part || !p.shown || !pen_id_map_set(&seg->sources[source].by_id, ev->id, *index)) {
+        free_words(&p);
+        return pen_fail(err, PEN_FATAL, "out of memory");
     }
-    free(p.name), free(p.incarnation), free(p.key_part), free(p.shown);
-    return pen_fail(err, PEN_FATAL, "out of memory");
+    pthread_mutex_lock(&seg->lock);
+    seg->parts[*index] = p;
+    if (*index == seg->n_parts)
+        seg->n_parts++;
+    else
+        seg->n_spare--;
+    seg->sources[source].unended++;
+    pthread_mutex_unlock(&seg->lock);
+    return PEN_OK;
 }
 
 /* Finds where partition `index` starts and queues it; PEN_SKIP when the anchor could not be asked or told yet. */
@@ -339,24 +360,28 @@ void pen_parts_prepare_cut(struct pen_segment *seg)
     seg->n_leave = kept;
 }
 
-/* A partition that was read to its end for good leaves its lane at the next cut: a million small files are not to stay. */
+/* Its lane has read partition `index` to its end for good, and has let go of it. */
 pen_status pen_part_finish(struct pen_segment *seg, size_t index, struct pen_error *err)
 {
-    if (seg->parts[index].finished)
-        return PEN_OK;
     seg->parts[index].finished = true;
+    seg->parts[index].state = PART_LEAVING;
     return push_index(&seg->leave, &seg->n_leave, &seg->cap_leave, index) ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
 }
 
-static pen_status release(struct pen_segment *seg, struct seg_part *p, struct pen_error *err)
+/* Nobody holds partition `index` any more, so that its place can be another's. */
+static pen_status release(struct pen_segment *seg, size_t index, struct pen_error *err)
 {
+    struct seg_part *p = &seg->parts[index];
     const struct seg_source *src = &seg->sources[p->source];
+    if (!push_index(&seg->spare, &seg->n_spare, &seg->cap_spare, index))
+        return pen_fail(err, PEN_FATAL, "out of memory");
     pthread_mutex_lock(&seg->lock);
     p->state = PART_RELEASED;
     if (!p->ended)
         seg->sources[p->source].unended--;
     p->ended = true;
     pthread_mutex_unlock(&seg->lock);
+    free_words(p);
     pen_id_map_unset(&seg->sources[p->source].by_id, p->id);
     return src->type->release_partition ? src->type->release_partition(src->instance.ctx, p->id, err) : PEN_OK;
 }
@@ -367,6 +392,8 @@ pen_status pen_parts_after_commit(struct pen_segment *seg, struct pen_error *err
     pen_status st = PEN_OK;
     for (size_t i = 0; i < seg->n_leave && st >= 0; i++) {
         struct seg_part *p = &seg->parts[seg->leave[i]];
+        if (p->state == PART_RELEASED)
+            continue; /* it was listed twice */
         if (p->state == PART_HELD) { /* came after the cut: at the next */
             seg->leave[kept++] = seg->leave[i];
             seg->cut_now = seg->cut_now || p->revoking;
@@ -378,7 +405,7 @@ pen_status pen_parts_after_commit(struct pen_segment *seg, struct pen_error *err
             pthread_mutex_unlock(&seg->lock);
         }
         if (p->revoking || p->finished)
-            st = release(seg, p, err);
+            st = release(seg, seg->leave[i], err);
         else if (p->state == PART_LEAVING)
             st = queue_part(seg, seg->leave[i], err);
     }
@@ -396,10 +423,11 @@ pen_status pen_parts_restart(struct pen_segment *seg, struct pen_error *err)
         struct seg_part *p = &seg->parts[i];
         if (p->state == PART_RELEASED)
             continue;
-        if (p->revoking || p->finished) {
-            st = release(seg, p, err);
+        if (p->revoking) {
+            st = release(seg, i, err);
             continue;
         }
+        p->finished = false; /* what it ended with may not have been committed */
         pthread_mutex_lock(&seg->lock);
         if (p->ended)
             seg->sources[p->source].unended++;

@@ -50,7 +50,7 @@ struct seg_part {
     struct pen_position at;     /* up to where the last staged plan took it */
     bool ended;                 /* lock: its lane has read it to its end */
     bool revoking;              /* to be released after the next commit */
-    bool finished;              /* read to its end for good: to be released when there is a cut anyway */
+    bool finished;              /* read to its end for good, and no longer with a lane: to be released after the commit */
 };
 
 /* What a lane knows of a partition that it holds. The lane's. */
@@ -120,6 +120,7 @@ struct pen_lane {
     struct lane_part *parts;
     size_t n_parts, cap_parts;
     struct id_map *by_id;           /* [n_sources], into parts */
+    size_t n_ended;                 /* of them, those of chain sources that have ended */
     unsigned ends_seen;
     unsigned next_source;
     void **tokens;
@@ -171,6 +172,11 @@ struct seg_source {
     struct seg_targets *targets; /* [n_outputs]: what an intake of that output is to build */
 };
 
+struct seg_stranger { /* what the anchor shows of a source that is none of ours */
+    char *name;       /* malloc'ed, with the part behind */
+    const char *part; /* last part of the key */
+};
+
 struct seg_targets {
     const struct ArrowSchema **wants; /* NULL entry: raw messages */
     unsigned *stages;                 /* the first stage that asked, to name in dead letters */
@@ -208,6 +214,10 @@ struct pen_segment {
     unsigned n_lanes;
     struct seg_part *parts;
     size_t n_parts, cap_parts;
+    struct seg_stranger *strangers; /* by part; noted at the start */
+    size_t n_strangers, cap_strangers;
+    size_t *spare;           /* control: released partitions, whose places in parts can be used again */
+    size_t n_spare, cap_spare;
     struct seg_plan plan;
     /* lock: */
     unsigned lanes_running;
@@ -294,6 +304,8 @@ pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err);
  * refused and positions must be found out anew. */
 pen_status pen_plan_publish(struct pen_segment *seg, struct pen_error *err);
 void pen_plan_clear(struct pen_segment *seg);
+/* At the start: what the anchor shows of sources that are not configured, to notice a section that was renamed. */
+pen_status pen_names_note(struct pen_segment *seg, struct pen_error *err);
 /* What each sink shows of partition p, into p->shown, and where reading starts, into p->at. */
 pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, struct pen_error *err);
 /* One part of a key: what is no letter, digit, '_', '-', '=' or inner '.' as %XX. malloc'ed. */

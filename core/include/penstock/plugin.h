@@ -125,7 +125,7 @@ struct pen_source {
     pen_status (*outputs)(void *ctx, struct pen_output **outputs, size_t *n, struct pen_error *err);
     /* True where positions are a set too large for words (files): the engine keeps them as a chain beside the table, tells them by
      * recall() before the first event, and the source says "assigned" with the name and incarnation that were recalled for what it
-     * knows again. */
+     * knows again. Where such a partition says that it is at its end, this is for good: the engine lets go of it after the next commit. */
     bool chain;
     /* True where what was read cannot be read again: no positions, every batch is urgent, done() is called with its token. */
     bool no_replay;
