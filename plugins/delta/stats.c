@@ -89,6 +89,9 @@ static bool put_bound(struct delta_text *t, const struct pen_parquet_stats *s, b
     const struct pen_parquet_value *v = largest ? &s->max : &s->min;
     int precision, scale;
     switch (pen_schema_type(s->field)) {
+    case PEN_TYPE_BOOL: /* Spark has none, but deltalake takes bounds that are missing for bounds that leave every value out */
+        delta_text_add(t, v->u.b ? "true" : "false");
+        return true;
     case PEN_TYPE_INT32:
         delta_text_format(t, "%d", (int)v->u.i32);
         return true;

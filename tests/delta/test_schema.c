@@ -100,10 +100,11 @@ static void test_schema__says_what_may_be_appended(void)
 
 static void test_stats__are_nested_as_the_columns_are(void)
 {
-    struct ArrowSchema i32, str, ts, dec, dbl, day;
+    struct ArrowSchema i32, str, ts, dec, dbl, day, flag;
     pen_schema_init_field(&i32, "i", "a", 2, 0, NULL), pen_schema_init_field(&str, "u", "b", 2, 0, NULL), pen_schema_init_field(&ts, "tsu:UTC", "t", 2, 0, NULL);
     pen_schema_init_field(&dec, "d:5,2", "d", 2, 0, NULL), pen_schema_init_field(&dbl, "g", "g", 2, 0, NULL), pen_schema_init_field(&day, "tdD", "y", 2, 0, NULL);
-    const char *a[] = { "a" }, *sx[] = { "s", "x" }, *sty[] = { "s", "t", "y" }, *sz[] = { "s", "z" }, *l[] = { "l" }, *d[] = { "d" }, *g[] = { "g" }, *y[] = { "y" };
+    pen_schema_init_field(&flag, "b", "f", 2, 0, NULL);
+    const char *a[] = { "a" }, *sx[] = { "s", "x" }, *sty[] = { "s", "t", "y" }, *sz[] = { "s", "z" }, *l[] = { "l" }, *d[] = { "d" }, *g[] = { "g" }, *y[] = { "y" }, *f[] = { "f" };
     struct pen_parquet_stats stats[] = {
         { .path = a, .depth = 1, .field = &i32, .values = 3, .nulls = 1, .has_bounds = true, .min.u.i32 = -5, .max.u.i32 = 7 },
         { .path = sx, .depth = 2, .field = &str, .has_bounds = true, .min = { .bytes = "a\"", .n = 2 }, .max = { .bytes = "z", .n = 1 } },
@@ -114,20 +115,21 @@ static void test_stats__are_nested_as_the_columns_are(void)
           .max.u.decimal = { 0x39, 0x30 } },
         { .path = g, .depth = 1, .field = &dbl, .has_bounds = true, .min.u.f64 = 0.1, .max.u.f64 = INFINITY },
         { .path = y, .depth = 1, .field = &day, .has_bounds = true, .min.u.i32 = -1, .max.u.i32 = 18628 },
+        { .path = f, .depth = 1, .field = &flag, .has_bounds = true, .min.u.b = false, .max.u.b = true },
     };
     struct delta_text t = { 0 };
-    delta_stats_write(&t, 3, stats, 8, 32);
+    delta_stats_write(&t, 3, stats, 9, 32);
     ok(strcmp(t.p, "{\"numRecords\":3,"
-                   "\"minValues\":{\"a\":-5,\"s\":{\"x\":\"a\\\"\",\"t\":{\"y\":\"1969-12-31T23:59:59.999Z\"}},\"d\":-0.05,\"g\":0.1,\"y\":\"1969-12-31\"},"
-                   "\"maxValues\":{\"a\":7,\"s\":{\"x\":\"z\",\"t\":{\"y\":\"2021-01-01T00:00:00.001Z\"}},\"d\":123.45,\"y\":\"2021-01-01\"},"
-                   "\"nullCount\":{\"a\":1,\"s\":{\"x\":0,\"t\":{\"y\":0},\"z\":2},\"d\":0,\"g\":0,\"y\":0}}") == 0, "%s", t.p);
+                   "\"minValues\":{\"a\":-5,\"s\":{\"x\":\"a\\\"\",\"t\":{\"y\":\"1969-12-31T23:59:59.999Z\"}},\"d\":-0.05,\"g\":0.1,\"y\":\"1969-12-31\",\"f\":false},"
+                   "\"maxValues\":{\"a\":7,\"s\":{\"x\":\"z\",\"t\":{\"y\":\"2021-01-01T00:00:00.001Z\"}},\"d\":123.45,\"y\":\"2021-01-01\",\"f\":true},"
+                   "\"nullCount\":{\"a\":1,\"s\":{\"x\":0,\"t\":{\"y\":0},\"z\":2},\"d\":0,\"g\":0,\"y\":0,\"f\":0}}") == 0, "%s", t.p);
     ok(delta_stats_rows(t.p) == 3 && delta_stats_rows("{}") == -1 && delta_stats_rows("x") == -1 && delta_stats_rows(NULL) == -1, "numRecords is read back");
     t.n = 0;
-    delta_stats_write(&t, 0, stats, 8, 1);
+    delta_stats_write(&t, 0, stats, 9, 1);
     ok(strcmp(t.p, "{\"numRecords\":0,\"minValues\":{\"a\":-5},\"maxValues\":{\"a\":7},\"nullCount\":{\"a\":1}}") == 0, "only the first columns: %s", t.p);
     delta_text_fini(&t);
-    struct ArrowSchema *all[] = { &i32, &str, &ts, &dec, &dbl, &day };
-    for (size_t i = 0; i < 6; i++)
+    struct ArrowSchema *all[] = { &i32, &str, &ts, &dec, &dbl, &day, &flag };
+    for (size_t i = 0; i < 7; i++)
         pen_schema_release(all[i]);
 }
 
