@@ -190,25 +190,22 @@ static size_t whole_characters(const uint8_t *p, size_t n)
 /* Makes a shortened text larger than all that begin with it: its last character that can grow does, what follows is dropped. */
 static bool grow_text(uint8_t *p, size_t *n)
 {
+    static const uint8_t lead[] = { 0, 0x00, 0xc0, 0xe0, 0xf0 }; /* by length */
+    static const uint32_t last[] = { 0, 0x7f, 0x7ff, 0xffff, 0x10ffff };
     while (*n) {
-        static const uint32_t last[] = { 0, 0x7f, 0x7ff, 0xffff, 0 }; /* by length; those of four bytes are dropped, they are rare */
-        size_t i = *n;
+        size_t i = *n - 1, length;
         uint32_t c;
-        while (i > 1 && *n - i < 3 && (p[i - 1] & 0xc0) == 0x80)
+        while (i > 0 && *n - i < 4 && (p[i] & 0xc0) == 0x80)
             i--;
-        i--;
-        c = *n - i == 1 ? p[i] : *n - i == 2 ? (p[i] & 0x1fu) << 6 | (p[i + 1] & 0x3fu) : 0;
-        if (*n - i == 3)
-            c = (p[i] & 0x0fu) << 12 | (p[i + 1] & 0x3fu) << 6 | (p[i + 2] & 0x3fu);
-        if (c < last[*n - i] && c != 0xd7ff) {
-            c++;
-            if (*n - i == 1) {
-                p[i] = (uint8_t)c;
-            } else if (*n - i == 2) {
-                p[i] = (uint8_t)(0xc0 | c >> 6), p[i + 1] = (uint8_t)(0x80 | (c & 0x3f));
-            } else {
-                p[i] = (uint8_t)(0xe0 | c >> 12), p[i + 1] = (uint8_t)(0x80 | (c >> 6 & 0x3f)), p[i + 2] = (uint8_t)(0x80 | (c & 0x3f));
-            }
+        length = *n - i;
+        c = p[i] ^ lead[length];
+        for (size_t k = 1; k < length; k++)
+            c = c << 6 | (p[i + k] & 0x3fu);
+        if (c < last[length]) {
+            c = c == 0xd7ff ? 0xe000 : c + 1; /* between them are no characters */
+            for (size_t k = length; --k > 0; c >>= 6)
+                p[i + k] = (uint8_t)(0x80 | (c & 0x3f));
+            p[i] = (uint8_t)(lead[length] | c);
             return true;
         }
         *n = i;
