@@ -16,6 +16,7 @@
 
 #define RETRY_PAUSE 200000      /* microseconds before a reader that said PEN_RETRY is asked again */
 #define ENDED_AT_MOST 16384     /* partitions read to their end that a lane holds before it asks for a cut, about a KiB each */
+#define BATCH_ROWS 4096         /* the most that are read at once */
 #define COMPLAIN_PAUSE 10000000 /* microseconds between two lines about that */
 
 /* -- opening and closing ------------------------------------------------------------------------------------------------------ */
@@ -450,10 +451,18 @@ static pen_status take_in(struct pen_lane *lane, unsigned s, struct pen_read *r,
     return st;
 }
 
+/* Rows to ask for: a batch's, and no more than the open plan still takes, so that a plan of a thousand rows is one of a thousand. */
+static int64_t rows_wanted(const struct pen_segment *seg)
+{
+    int64_t most = seg->graph->commit_rows, left = most - atomic_load(&seg->open_rows);
+    left = most <= 0 ? BATCH_ROWS : left > 0 ? left : most;
+    return left < BATCH_ROWS ? left : BATCH_ROWS;
+}
+
 static pen_status read_one(struct pen_lane *lane, unsigned s, struct pen_error *err)
 {
     struct pen_segment *seg = lane->seg;
-    struct pen_read r = { .max_rows = 4096, .max_bytes = 2 << 20, .batches = lane->batches, .intakes = lane->intakes[s] };
+    struct pen_read r = { .max_rows = rows_wanted(seg), .max_bytes = 2 << 20, .batches = lane->batches, .intakes = lane->intakes[s] };
     pen_status st;
     for (size_t o = 0; o < seg->sources[s].n_outputs; o++) {
         memset(&lane->batches[o], 0, sizeof lane->batches[o]);
@@ -598,7 +607,9 @@ static lane_duty duty(const struct pen_lane *lane)
         return lane->staged.present ? DO_WAIT : DO_CUT;
     if (seg->frozen || seg->closing)
         return DO_WAIT;
-    return seg->in_flight && (lane_is_full(seg) || (lane->opened && (lane_is_heavy(lane) || lane_is_crowded(lane)))) ? DO_WAIT : DO_READ;
+    if (lane_is_full(seg)) /* control cuts, or will when the plan before this one is done */
+        return DO_WAIT;
+    return seg->in_flight && lane->opened && (lane_is_heavy(lane) || lane_is_crowded(lane)) ? DO_WAIT : DO_READ;
 }
 
 pen_step pen_lane_step(struct pen_lane *lane)
