@@ -10,12 +10,23 @@
 #include "engine/words.h"
 
 #define WHOLE_EVERY 100
+#define KEYS_BLOCK 65536
 #define ENTRY_LIMIT ((size_t)1 << 30)
 
+/* There may be millions of links: small ones, with their keys in blocks. */
 struct link {
-    char *key; /* NAME '\n' INCARNATION */
-    struct pen_position pos;  /* at the chain's version; n = 0: not yet in it */
-    struct pen_position next; /* set since; n = 0: nothing */
+    const char *key;         /* NAME '\n' INCARNATION */
+    struct pen_position pos; /* at the chain's version; n = 0: not yet in it */
+    uint32_t change;         /* index + 1 into changes; 0: none */
+};
+struct change { /* set since */
+    uint32_t link;
+    struct pen_position to;
+};
+struct keys {
+    struct keys *before;
+    size_t used, size;
+    char bytes[];
 };
 
 struct pen_chain {
@@ -26,10 +37,11 @@ struct pen_chain {
     bool put_whole, no_fsync;
     struct link *v;
     size_t n, cap;
-    size_t *table; /* open addressing: index + 1 */
+    struct keys *keys;
+    uint32_t *table; /* open addressing: index + 1 */
     size_t slots;
-    size_t *changed;
-    size_t n_changed, cap_changed;
+    struct change *changes;
+    size_t n_changes, cap_changes;
 };
 
 /* -- the map ----------------------------------------------------------------------------------------------------------------------- */
@@ -52,48 +64,59 @@ static size_t find_slot(const struct pen_chain *c, const char *key)
 
 static bool grow(struct pen_chain *c)
 {
-    size_t slots = c->slots ? c->slots * 2 : 64, *table;
-    size_t cap = slots / 2;
-    struct link *v = realloc(c->v, cap * sizeof *v);
+    size_t slots = c->slots ? c->slots * 2 : 64;
+    size_t cap = slots / 4 * 3;
+    struct link *v = cap < UINT32_MAX ? realloc(c->v, cap * sizeof *v) : NULL;
+    uint32_t *table;
     if (!v)
         return false;
     c->v = v;
-    c->cap = cap;
     table = calloc(slots, sizeof *table);
     if (!table)
         return false;
+    c->cap = cap;
     free(c->table);
     c->table = table;
     c->slots = slots;
     for (size_t i = 0; i < c->n; i++)
-        c->table[find_slot(c, c->v[i].key)] = i + 1;
+        c->table[find_slot(c, c->v[i].key)] = (uint32_t)i + 1;
     return true;
 }
 
-static char *make_key(const char *name, const char *incarnation)
+/* Room for n bytes behind the last key; they count once `used` grows. NULL: out of memory. */
+static char *key_room(struct pen_chain *c, size_t n)
 {
-    size_t n = strlen(name) + strlen(incarnation) + 2;
-    char *key = malloc(n);
-    if (key)
-        snprintf(key, n, "%s\n%s", name, incarnation);
-    return key;
+    if (!c->keys || c->keys->size - c->keys->used < n) {
+        size_t size = n > KEYS_BLOCK ? n : KEYS_BLOCK;
+        struct keys *k = malloc(sizeof *k + size);
+        if (!k)
+            return NULL;
+        k->before = c->keys;
+        k->used = 0;
+        k->size = size;
+        c->keys = k;
+    }
+    return c->keys->bytes + c->keys->used;
 }
 
-/* The link of this key, made if need be; takes key. NULL: out of memory. */
-static struct link *take_link(struct pen_chain *c, char *key)
+/* The link of this name and incarnation; NULL: there is none, or (make) out of memory. */
+static struct link *find_link(struct pen_chain *c, const char *name, const char *incarnation, bool make)
 {
-    size_t slot;
-    if (!key || ((c->n >= c->slots / 2 || !c->slots) && !grow(c))) {
-        free(key);
+    size_t a = strlen(name), n = a + strlen(incarnation) + 2, slot;
+    char *key = key_room(c, n);
+    if (!key || (make && c->n == c->cap && !grow(c)))
         return NULL;
-    }
+    memcpy(key, name, a);
+    key[a] = '\n';
+    memcpy(key + a + 1, incarnation, n - a - 1);
     slot = find_slot(c, key);
-    if (c->table[slot]) {
-        free(key);
+    if (c->table[slot])
         return &c->v[c->table[slot] - 1];
-    }
+    if (!make)
+        return NULL;
+    c->keys->used += n;
     c->v[c->n] = (struct link){ .key = key };
-    c->table[slot] = ++c->n;
+    c->table[slot] = (uint32_t)++c->n;
     return &c->v[c->n - 1];
 }
 
@@ -125,7 +148,7 @@ static bool read_line(struct pen_chain *c, const char *line, size_t n)
     struct link *l = NULL;
     bool good = cJSON_IsString(name) && cJSON_IsString(inc) && cJSON_IsString(words) && pen_words_parse(words->valuestring, &pos);
     if (good)
-        l = take_link(c, make_key(name->valuestring, inc->valuestring));
+        l = find_link(c, name->valuestring, inc->valuestring, true);
     if (l && !l->pos.n)
         l->pos = pos;
     cJSON_Delete(o);
@@ -198,9 +221,12 @@ void pen_chain_free(struct pen_chain **chain)
     struct pen_chain *c = *chain;
     if (!c)
         return;
-    for (size_t i = 0; i < c->n; i++)
-        free(c->v[i].key);
-    free(c->v), free(c->table), free(c->changed), free(c->url);
+    while (c->keys) {
+        struct keys *before = c->keys->before;
+        free(c->keys);
+        c->keys = before;
+    }
+    free(c->v), free(c->table), free(c->changes), free(c->url);
     free(c);
     *chain = NULL;
 }
@@ -227,35 +253,37 @@ pen_status pen_chain_list(const struct pen_chain *c, pen_chain_each each, void *
     return st;
 }
 
-void pen_chain_get(const struct pen_chain *c, const char *name, const char *incarnation, struct pen_position *out)
+pen_status pen_chain_get(struct pen_chain *c, const char *name, const char *incarnation, struct pen_position *out, struct pen_error *err)
 {
-    char *key = make_key(name, incarnation);
-    size_t slot = key ? find_slot(c, key) : 0;
+    const struct link *l;
     out->n = 0;
-    if (key && c->table[slot])
-        *out = c->v[c->table[slot] - 1].pos;
-    free(key);
+    if (!key_room(c, strlen(name) + strlen(incarnation) + 2)) /* where the key is put together */
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    if ((l = find_link(c, name, incarnation, false)))
+        *out = l->pos;
+    return PEN_OK;
 }
 
 /* -- writing ----------------------------------------------------------------------------------------------------------------------- */
 
 pen_status pen_chain_set(struct pen_chain *c, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err)
 {
-    struct link *l = take_link(c, make_key(name, incarnation));
+    struct link *l = find_link(c, name, incarnation, true);
     if (!l)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    if (!l->next.n) {
-        if (c->n_changed == c->cap_changed) {
-            size_t cap = c->cap_changed ? c->cap_changed * 2 : 16;
-            size_t *v = realloc(c->changed, cap * sizeof *v);
+    if (!l->change) {
+        if (c->n_changes == c->cap_changes) {
+            size_t cap = c->cap_changes ? c->cap_changes * 2 : 16;
+            struct change *v = realloc(c->changes, cap * sizeof *v);
             if (!v)
                 return pen_fail(err, PEN_FATAL, "out of memory");
-            c->changed = v;
-            c->cap_changed = cap;
+            c->changes = v;
+            c->cap_changes = cap;
         }
-        c->changed[c->n_changed++] = (size_t)(l - c->v);
+        c->changes[c->n_changes++].link = (uint32_t)(l - c->v);
+        l->change = (uint32_t)c->n_changes;
     }
-    l->next = *pos;
+    c->changes[l->change - 1].to = *pos;
     return PEN_OK;
 }
 
@@ -273,9 +301,9 @@ static bool print_string(FILE *f, const char *label, const char *text, size_t n)
     return json != NULL;
 }
 
-static bool print_link(FILE *f, const struct link *l)
+static bool print_link(FILE *f, const struct pen_chain *c, const struct link *l)
 {
-    const struct pen_position *pos = l->next.n ? &l->next : &l->pos;
+    const struct pen_position *pos = l->change ? &c->changes[l->change - 1].to : &l->pos;
     const char *nl = strrchr(l->key, '\n');
     char words[PEN_WORDS_TEXT];
     bool good;
@@ -297,8 +325,8 @@ static bool print_entry(const struct pen_chain *c, uint64_t version, bool whole,
         return false;
     fprintf(f, "{\"version\":%" PRIu64 ",\"previous\":%" PRIu64 ",\"links\":%" PRIu64 ",\"whole\":%s,\"plan\":\"%s\"}\n", version, c->version,
             whole ? 0 : c->links + 1, whole ? "true" : "false", plan_id);
-    for (size_t i = 0; good && i < (whole ? c->n : c->n_changed); i++)
-        good = print_link(f, &c->v[whole ? i : c->changed[i]]);
+    for (size_t i = 0; good && i < (whole ? c->n : c->n_changes); i++)
+        good = print_link(f, c, &c->v[whole ? i : c->changes[i].link]);
     good = !ferror(f) && good;
     return fclose(f) == 0 && good;
 }
@@ -343,13 +371,13 @@ static pen_status remove_before(void *arg, const struct pen_object *o, struct pe
 
 void pen_chain_settle(struct pen_chain *c, bool published)
 {
-    for (size_t i = 0; i < c->n_changed; i++) {
-        struct link *l = &c->v[c->changed[i]];
+    for (size_t i = 0; i < c->n_changes; i++) {
+        struct link *l = &c->v[c->changes[i].link];
         if (published && c->put_version)
-            l->pos = l->next;
-        l->next.n = 0;
+            l->pos = c->changes[i].to;
+        l->change = 0;
     }
-    c->n_changed = 0;
+    c->n_changes = 0;
     if (published && c->put_version) {
         c->version = c->put_version;
         c->links = c->put_whole ? 0 : c->links + 1;

@@ -19,7 +19,7 @@ typedef pen_status (*pen_chain_each)(void *arg, const char *name, const char *in
 /* Everything that version holds. */
 pen_status pen_chain_list(const struct pen_chain *c, pen_chain_each each, void *arg, struct pen_error *err);
 /* n = 0: not in it. */
-void pen_chain_get(const struct pen_chain *c, const char *name, const char *incarnation, struct pen_position *out);
+pen_status pen_chain_get(struct pen_chain *c, const char *name, const char *incarnation, struct pen_position *out, struct pen_error *err);
 /* Says where a partition will be at the next version; nothing is written yet. */
 pen_status pen_chain_set(struct pen_chain *c, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err);
 /* Puts the next entry with what was set since; *version is its number. */

@@ -45,10 +45,8 @@ static pen_status sink_shows(struct pen_segment *seg, size_t k, const struct seg
     struct find_key f = { key, out };
     struct pen_chain *chain = sink->chains ? sink->chains[p->source] : NULL;
     out->n = 0;
-    if (chain) {
-        pen_chain_get(chain, p->name, p->incarnation, out);
-        return PEN_OK;
-    }
+    if (chain)
+        return pen_chain_get(chain, p->name, p->incarnation, out, err);
     return sink->shows ? sink->type->shown(sink->ctx, key, match_key, &f, err) : pen_state_get(seg->state, key, out, err);
 }
 

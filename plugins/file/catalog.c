@@ -152,7 +152,7 @@ uint32_t catalog_add_file(struct catalog *c, const char *path, const struct iden
     f->id = *id;
     f->dev = id->dev;
     f->ino = id->ino;
-    f->first = FILE_NONE;
+    f->first = f->last = FILE_NONE;
     f->name = f->path = arena_string(&c->names, path, strlen(path));
     if (!f->name || !table_put(&c->by_inode, inode_hash, c, c->n_files))
         return FILE_NONE;
@@ -170,14 +170,25 @@ uint32_t catalog_add_range(struct catalog *c, uint32_t file, uint64_t begin)
     c->ranges = ranges;
     if (!room)
         return FILE_NONE;
-    uint32_t *link = &c->files[file].first;
+    struct known_file *f = &c->files[file];
+    uint32_t *link = f->last != FILE_NONE && begin > c->ranges[f->last].begin ? &c->ranges[f->last].next : &f->first;
     while (*link != FILE_NONE && c->ranges[*link].begin < begin)
         link = &c->ranges[*link].next;
     if (*link != FILE_NONE && c->ranges[*link].begin == begin)
         return *link;
     c->ranges[c->n_ranges] = (struct known_range){ .begin = begin, .file = file, .next = *link };
+    if (*link == FILE_NONE)
+        f->last = c->n_ranges;
     *link = c->n_ranges;
     return c->n_ranges++;
+}
+
+void catalog_set(struct catalog *c, uint32_t i, const struct pen_position *pos)
+{
+    struct known_range *r = &c->ranges[i];
+    r->words = (uint8_t)pos->n;
+    r->at = pos->n ? pos->w[pos->n - 1] : 0;
+    r->size = pos->n == 2 ? pos->w[0] : 0;
 }
 
 bool catalog_move(struct catalog *c, uint32_t file, const char *path, uint64_t dev, uint64_t ino)
@@ -235,7 +246,7 @@ pen_status catalog_recall(struct catalog *c, const char *name, const char *incar
     uint32_t range = file == FILE_NONE ? FILE_NONE : catalog_add_range(c, file, begin);
     if (range == FILE_NONE)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    c->ranges[range].pos = *pos;
+    catalog_set(c, range, pos);
     return PEN_OK;
 }
 

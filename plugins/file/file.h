@@ -60,7 +60,7 @@ struct known_file {
     const char *path;       /* where it lies now */
     uint64_t dev, ino;      /* now */
     uint64_t size;          /* when last listed, bytes */
-    uint32_t first;         /* its first range, FILE_NONE */
+    uint32_t first, last;   /* its ranges in order, FILE_NONE */
     uint32_t seen;          /* the listing that it was last seen in */
     uint8_t format, codec;
     bool resolved;          /* seen by this process, its ranges are offered */
@@ -69,8 +69,9 @@ struct known_file {
 /* A range of a file: the lines that begin in [begin, end), end being where the next range begins. Its index is the partition's id. */
 struct known_range {
     uint64_t begin;
-    struct pen_position pos; /* recalled or started; n = 0: none */
+    uint64_t at, size;   /* position recalled or started: offset of the next byte; of a compressed file that was read whole, its size */
     uint32_t file, next;
+    uint8_t words;       /* of that position: 2 of compressed files, 1 of others, 0: none yet */
 };
 struct table {
     uint32_t *v;
@@ -93,6 +94,8 @@ uint32_t catalog_by_path(const struct catalog *c, const char *path);
 /* A new file or range; FILE_NONE: out of memory. Ranges of a file are kept in order. */
 uint32_t catalog_add_file(struct catalog *c, const char *path, const struct identity *id);
 uint32_t catalog_add_range(struct catalog *c, uint32_t file, uint64_t begin);
+/* Range i was read up to pos. */
+void catalog_set(struct catalog *c, uint32_t i, const struct pen_position *pos);
 /* The file lies at path (NULL: where it was) with this device and inode. False: out of memory. */
 bool catalog_move(struct catalog *c, uint32_t file, const char *path, uint64_t dev, uint64_t ino);
 /* Where range i ends: where the next one begins, or UINT64_MAX for the last of its file. */

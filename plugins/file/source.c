@@ -103,12 +103,12 @@ static bool is_done(const struct file_source *s, uint32_t range)
 {
     const struct known_range *r = &s->catalog.ranges[range];
     const struct known_file *f = &s->catalog.files[r->file];
-    if (r->pos.n == 0)
+    if (r->words == 0)
         return false;
     if (f->codec != FILE_PLAIN)
-        return r->pos.w[0] != 0 && r->pos.w[0] >= f->size;
+        return r->size != 0 && r->size >= f->size;
     uint64_t end = catalog_end(&s->catalog, range);
-    return offset_of(&r->pos) >= (end != UINT64_MAX ? end : s->follow ? end : f->size);
+    return r->at >= (end != UINT64_MAX ? end : s->follow ? end : f->size);
 }
 
 static pen_status offer(struct file_source *s, uint32_t range, struct pen_error *err)
@@ -133,7 +133,7 @@ static pen_status cut(struct file_source *s, uint32_t file, struct pen_error *er
     if (catalog_add_range(c, file, 0) == FILE_NONE)
         return pen_fail(err, PEN_FATAL, "out of memory");
     for (uint32_t i = c->files[file].first; i != FILE_NONE; i = c->ranges[i].next)
-        last = offset_of(&c->ranges[i].pos) > c->ranges[i].begin ? offset_of(&c->ranges[i].pos) : c->ranges[i].begin + 1;
+        last = c->ranges[i].at > c->ranges[i].begin ? c->ranges[i].at : c->ranges[i].begin + 1;
     /* `last` is where a further range may begin at the earliest. */
     if (!in_one_range(s, &c->files[file]))
         for (uint64_t begin = (last + step - 1) / step * step; begin < size; begin += step)
@@ -162,8 +162,8 @@ static uint64_t furthest(const struct catalog *c, uint32_t file)
 {
     uint64_t at = 0;
     for (uint32_t i = c->files[file].first; i != FILE_NONE; i = c->ranges[i].next)
-        if (offset_of(&c->ranges[i].pos) > at)
-            at = offset_of(&c->ranges[i].pos);
+        if (c->ranges[i].at > at)
+            at = c->ranges[i].at;
     return at;
 }
 
@@ -287,9 +287,8 @@ static int64_t unread(const struct catalog *c, uint32_t file)
 {
     for (uint32_t i = c->files[file].first; i != FILE_NONE; i = c->ranges[i].next) {
         const struct known_range *r = &c->ranges[i];
-        uint64_t at = offset_of(&r->pos);
-        if (r->pos.n == 2 ? r->pos.w[0] == 0 : r->next == FILE_NONE ? at == r->begin : at < catalog_end(c, i))
-            return (int64_t)at;
+        if (r->words == 2 ? r->size == 0 : r->next == FILE_NONE ? r->at == r->begin : r->at < catalog_end(c, i))
+            return (int64_t)r->at;
     }
     return -1;
 }
@@ -474,7 +473,7 @@ static pen_status start_partition(void *ctx, uint32_t id, const struct pen_posit
         return pen_fail(err, PEN_FATAL, "%s: cannot go on at byte %" PRIu64 " of %" PRIu64 " (range from %" PRIu64 ")", v.path, offset_of(pos), v.size,
                         v.begin);
     pthread_mutex_lock(&s->lock);
-    s->catalog.ranges[id].pos = *pos;
+    catalog_set(&s->catalog, id, pos);
     pthread_mutex_unlock(&s->lock);
     return pen_failpoint("file.start", err);
 }
