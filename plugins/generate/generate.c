@@ -115,9 +115,8 @@ static pen_status next_event(void *ctx, struct pen_partition_event *event, struc
 static pen_status beginning(void *ctx, uint32_t id, bool first_run, struct pen_position *pos, struct pen_error *err)
 {
     const struct generate *g = ctx;
-    (void)first_run;
-    (void)err;
-    *pos = pen_position_of(next_of(id, (uint64_t)g->first));
+    (void)id, (void)first_run, (void)err;
+    *pos = pen_position_of((uint64_t)g->first); /* the same for all: what begins at 0 needs no commit to say so */
     return PEN_OK;
 }
 
@@ -200,10 +199,19 @@ static pen_status read_posts(void *reader, struct pen_read *read, struct pen_err
     limit = limit < end ? limit : end;
     if (s->bound > begin && s->bound < limit)
         limit = s->bound;
-    int64_t room = begin < limit ? (int64_t)(limit - begin) : 0, may;
+    read->partition = id;
+    read->from = pen_position_of(s->at);
+    if (begin >= end || (s->bound > s->at && s->bound <= begin)) { /* no post lies before the end, or before the bound */
+        s->at = begin >= end ? s->at : s->bound;
+        read->to = pen_position_of(s->at);
+        read->end = s->ended = begin >= end;
+        r->wake_at = 0;
+        return PEN_OK;
+    }
+    int64_t room = (int64_t)(limit - begin), may;
     room = room < read->max_rows ? room : read->max_rows;
     may = pen_pace_take(g->pace, pen_now(g->host), room);
-    if (room > 0 && may == 0) {
+    if (may == 0) {
         r->wake_at = pen_pace_at(g->pace);
         return PEN_SKIP;
     }
@@ -213,8 +221,6 @@ static pen_status read_posts(void *reader, struct pen_read *read, struct pen_err
         more = feed(r, read, at);
     pen_pace_give_back(g->pace, may - (int64_t)(at - begin));
     r->wake_at = 0;
-    read->partition = id;
-    read->from = pen_position_of(s->at);
     s->at = at;
     read->to = pen_position_of(at);
     read->end = s->ended = next_of(id, at) >= end;

@@ -114,6 +114,45 @@ static void test_generate__goes_on_where_it_stood(void)
     drive_free(&d);
 }
 
+/* One read of one shard from a position on. */
+static struct pen_read read_from(struct drive *d, uint32_t shard, uint64_t from, uint64_t bound)
+{
+    struct pen_intake *none[3] = { NULL };
+    struct pen_position pos = pen_position_of(from), until = pen_position_of(bound);
+    struct pen_read r = { .max_rows = 4096, .max_bytes = 1 << 20, .intakes = none };
+    d->type->reader_add(d->readers[0], shard, &pos, NULL);
+    d->type->reader_bound(d->readers[0], shard, bound ? &until : &(struct pen_position){ 0 }, NULL);
+    if (d->type->read(d->readers[0], &r, NULL) != PEN_OK)
+        r.partition = UINT32_MAX;
+    d->type->reader_remove(d->readers[0], shard, NULL);
+    return r;
+}
+
+static void test_generate__positions_move_with_posts_alone(void)
+{
+    static const struct { const char *what; uint32_t shard; uint64_t from, bound, to; bool end; } cases[] = {
+        { "a block to its end", 0, 0, 0, 2048, false },
+        { "the only block of another", 1, 0, 0, 4096, true },
+        { "nothing is left", 1, 4096, 0, 4096, true },
+        { "nothing is left, from the middle of a gap", 7, 16900, 0, 16900, true },
+        { "only a gap lies before the bound", 0, 2048, 5000, 5000, false },
+        { "the bound is where the gap ends", 0, 2048, 16384, 16384, false },
+        { "from the middle of a gap", 0, 5000, 0, 17000, true },
+        { "the bound is in a block", 0, 5000, 16390, 16390, false },
+    };
+    struct drive d = { 0 };
+    drive_init(&d, generate_LTX_pen_plugin.source);
+    set(&d, "count", 17000);
+    drive_start(&d);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pen_read r = read_from(&d, cases[i].shard, cases[i].from, cases[i].bound);
+        ok(r.partition == cases[i].shard && r.from.w[0] == cases[i].from && r.to.w[0] == cases[i].to && r.end == cases[i].end, "%s: to %d%s", cases[i].what,
+           (int)r.to.w[0], r.end ? ", the end" : "");
+    }
+    drive_stop(&d);
+    drive_free(&d);
+}
+
 static void test_generate__keeps_its_rate(void)
 {
     static const double rates[] = { 1, 10, 500, 100000 };
@@ -191,6 +230,7 @@ int main(int argc, char **argv)
     test_post__is_a_function_of_seed_and_index();
     test_generate__gives_every_post_once();
     test_generate__goes_on_where_it_stood();
+    test_generate__positions_move_with_posts_alone();
     test_generate__keeps_its_rate();
     test_generate__endless_has_no_end();
     return done_testing();

@@ -22,8 +22,10 @@ run() {
 pipeline made 'plugin = generate\ncount = 5000\nseed = 3' "path = $dir/made.jsonl" in.pin
 run made && sort "$dir/made.jsonl" | cmp -s - "$(sort "$dir/want.jsonl" >"$dir/sorted"; echo "$dir/sorted")"
 ok $? "generate to one file: the records, byte for byte"
-run made && [ "$(wc -l <"$dir/made.jsonl")" = 5000 ]
-ok $? "the same command again adds nothing"
+grep -q ' 1 commits' "$dir/made.err"
+ok $? "that is one commit"
+run made && [ "$(wc -l <"$dir/made.jsonl")" = 5000 ] && grep -q ' 0 rows.* 0 commits' "$dir/made.err"
+ok $? "the same command again adds nothing, and commits nothing"
 
 pipeline copy "plugin = file\npath = $dir/want.jsonl\nrange_size = 100KiB" "path = $dir/copy.jsonl.gz"
 run copy && gzip -dc "$dir/copy.jsonl.gz" | sort | cmp -s - "$dir/sorted"
