@@ -19,7 +19,7 @@ static const char usage[] = "Usage: penstock describe PLUGIN [--json | --man]\n"
 
 static void add_part(struct pen_described *d, const char *key, const char *title, const struct pen_option *table)
 {
-    if (table && table->name)
+    if (table)
         d->parts[d->n_parts++] = (struct pen_described_part){ key, title, table };
 }
 
@@ -92,6 +92,8 @@ static void print_wrapped(const char *text, size_t indent, size_t width)
 static void print_options(const struct pen_option *table)
 {
     char type[300];
+    if (!table->name)
+        printf("  it takes no options\n");
     for (const struct pen_option *o = table; o && o->name; o++) {
         printf("  %s%s (%s)\n", o->name, o->type == PEN_OPT_PAIRS ? "NAME" : "", pen_describe_type(o, type, sizeof type));
         print_wrapped(o->doc ? o->doc : "", 6, 88);
@@ -113,7 +115,8 @@ static void print_text(const struct pen_described *d)
     }
     for (const struct pen_verb *v = d->verbs; v && v->name; v++) {
         printf("\npenstock %s %s: %s\n", v->noun, v->name, v->summary ? v->summary : "");
-        print_options(v->options);
+        if (v->options && v->options->name)
+            print_options(v->options);
     }
 }
 

@@ -7,7 +7,8 @@
 static const char usage[] = "Usage: penstock graph [--svg] [--set STAGE.KEY=VALUE]... FILE\n\n"
                             "Shows how records flow from stage to stage. A stage that is fed by several is drawn out once and named again where\n"
                             "the others lead to it. No plugin is loaded.\n\n"
-                            "  --svg   a drawing, to standard output; stages of one colour commit together\n";
+                            "  --svg                   a drawing, to standard output; stages of one colour commit together\n"
+                            "  --set STAGE.KEY=VALUE   as in `penstock run`\n";
 
 #define DEPTH_MAX 200
 

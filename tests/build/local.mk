@@ -1,1 +1,3 @@
-# tests/build.
+# tests/build: what is written about the command, and how it is built.
+TESTS += tests/build/manual.py
+EXTRA_DIST += tests/build/manual.py
