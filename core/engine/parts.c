@@ -291,7 +291,8 @@ pen_status pen_parts_assign(struct pen_segment *seg, struct pen_error *err)
         seg->queued_since = 0;
     }
     pthread_mutex_unlock(&seg->lock);
-    memmove(seg->queue, seg->queue + done, (seg->n_queue - done) * sizeof *seg->queue);
+    if (done)
+        memmove(seg->queue, seg->queue + done, (seg->n_queue - done) * sizeof *seg->queue);
     seg->n_queue -= done;
     if (!seg->n_queue)
         seg->queued_since = 0;

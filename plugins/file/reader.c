@@ -205,7 +205,7 @@ static pen_status begin_csv(struct reader *r, struct slot *s, bool last, struct 
     for (;;) {
         size_t took;
         struct pen_error why = { 0 };
-        if (csv_begin(&r->csv, r->buf + r->at, r->len - r->at, r->eof && last, source->header, &took, &why) < 0)
+        if (csv_begin(&r->csv, r->len ? r->buf + r->at : "", r->len - r->at, r->eof && last, source->header, &took, &why) < 0)
             return pen_fail(err, PEN_FATAL, "%s: %s", r->view.path, why.msg);
         if (took && s->pos < took)
             s->pos = source->header ? took : s->pos;
