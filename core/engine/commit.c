@@ -180,6 +180,14 @@ static pen_status add_move(struct seg_plan *plan, const struct lane_move *m, str
     return PEN_OK;
 }
 
+/* Unique for ever: the run's random number, the segment, and which of its cuts ('c') or first positions ('a') this is. No name is part of it: a long
+ * one would push the number out of what fits, and two plans of one id are one plan to a sink. */
+static void make_id(const struct pen_segment *seg, char id[PEN_PLAN_ID], char kind, unsigned long long number)
+{
+    snprintf(id, PEN_PLAN_ID, "%016llx%016llx-%u-%c%llu", (unsigned long long)seg->run->run_id[0], (unsigned long long)seg->run->run_id[1],
+             (unsigned)(seg->def - seg->graph->segments), kind, number);
+}
+
 pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err)
 {
     struct seg_plan *plan = &seg->plan;
@@ -200,8 +208,7 @@ pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err)
                 st = add_move(plan, move, err);
         }
     }
-    snprintf(plan->id, sizeof plan->id, "%016llx%016llx-%s-%u", (unsigned long long)seg->run->run_id[0],
-             (unsigned long long)seg->run->run_id[1], seg->sinks[seg->anchor].name, seg->cuts);
+    make_id(seg, plan->id, 'c', seg->cuts);
     plan->open = true;
     plan->sink = 0;
     return st;
@@ -487,12 +494,11 @@ pen_status pen_plan_adopt(struct pen_segment *seg, struct seg_part *p, struct pe
     struct pen_move move = { .key = key, .to = p->at };
     struct pen_plan plan = { .moves = &move, .n_moves = 1 };
     pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
-    char id[120];
+    char id[PEN_PLAN_ID];
     pen_status st = PEN_OK;
     if (!key)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    snprintf(id, sizeof id, "%016llx%016llx-%s-adopt-%zu", (unsigned long long)seg->run->run_id[0], (unsigned long long)seg->run->run_id[1],
-             sink->name, (size_t)(p - seg->parts));
+    make_id(seg, id, 'a', seg->adoptions++);
     plan.id = id;
     if (has_chain(seg, seg->anchor, p->source))
         outcome = PEN_PUBLISH_DONE; /* a chain begins empty */

@@ -23,6 +23,8 @@ struct pen_intake;
 struct pen_json_encoder;
 struct pen_state;
 
+#define PEN_PLAN_ID 80 /* bytes of a plan's id, its NUL included */
+
 typedef enum {
     PEN_STEP_WORKED,  /* call again at once */
     PEN_STEP_IDLE,    /* nothing to do until a descriptor, `wake_at` or a signal */
@@ -145,7 +147,7 @@ struct pen_lane {
 
 /* A plan on its way from the cut to the settle. Control's. */
 struct seg_plan {
-    char id[80];
+    char id[PEN_PLAN_ID];
     struct lane_staged *lanes; /* [n_lanes] */
     struct lane_move *moves;   /* of all lanes */
     size_t n_moves, cap_moves;
@@ -219,6 +221,7 @@ struct pen_segment {
     size_t *spare;           /* control: released partitions, whose places in parts can be used again */
     size_t n_spare, cap_spare;
     struct seg_plan plan;
+    unsigned long long adoptions; /* first positions given so far: numbers of their plans */
     /* lock: */
     unsigned lanes_running;
     unsigned cuts;           /* asked for so far */

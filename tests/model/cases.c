@@ -465,6 +465,15 @@ static bool case_19(struct model *m)
     return finish(m);
 }
 
+/* -- a table whose name is longer than anything that holds it ---------------------------------------------------------------------------- */
+
+static bool long_name(struct model *m)
+{
+    topics(m, 1, 60);
+    m->setup.table_name = "a_table_of_everything_that_was_ever_posted_by_anybody_with_its_place";
+    return model_start(m, 0) && work(m, 0, SECOND) && finish(m);
+}
+
 /* ---------------------------------------------------------------------------------------------------------------------------------------- */
 
 #define PLAY(name, ...)                                                                     \
@@ -535,4 +544,5 @@ void play_cases(case_report report)
     PLAY("case 16: one that does is not", case_16(&m, false));
     PLAY("case 18: a trickle stays on one lane", case_18(&m));
     PLAY("case 19: one busy and one idle source", case_19(&m));
+    PLAY("plans of a table with a long name are told apart", long_name(&m));
 }

@@ -76,7 +76,7 @@ static pen_status make_graph(struct process *p, struct pen_error *err)
         unsigned to = (unsigned)g->n_stages;
         if (!there)
             continue;
-        st = add_stage(p, PEN_STAGE_SINK, names[k], k == 0 ? &w_folder_plugin : &w_table_plugin, k, err);
+        st = add_stage(p, PEN_STAGE_SINK, k == 2 && u->table_name ? u->table_name : names[k], k == 0 ? &w_folder_plugin : &w_table_plugin, k, err);
         for (unsigned i = 0; i < n_last && st >= 0; i++)
             st = pen_graph_add_edge(g, last[i], 0, to, &e, err);
     }

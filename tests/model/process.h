@@ -14,7 +14,7 @@ struct setup {
     unsigned topics;      /* merged into one stage */
     unsigned lanes;
     int64_t commit_rows, commit_interval;
-    const char *source_name;
+    const char *source_name, *table_name;
 };
 
 struct process {

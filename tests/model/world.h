@@ -29,7 +29,7 @@ struct row {
 
 struct entry {
     char plan[96];
-    struct { char key[128]; struct pen_position to; } moves[64];
+    struct { char key[200]; struct pen_position to; } moves[64];
     size_t n_moves;
     struct row *rows;
     size_t n_rows;
