@@ -478,12 +478,10 @@ pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err)
         if (src->type->settle)
             st = src->type->settle(src->instance.ctx, p->id, &p->at, err);
     }
-    for (unsigned i = 0; i < seg->n_lanes; i++)
-        for (size_t t = 0; seg->plan.lanes && t < seg->plan.lanes[i].n_tokens; t++) {
-            const struct seg_source *src = &seg->sources[seg->plan.lanes[i].token_sources[t]];
-            if (src->type->done)
-                src->type->done(src->instance.ctx, seg->plan.lanes[i].tokens[t], PEN_OK, &(struct pen_position){ 0 });
-        }
+    for (unsigned i = 0; seg->plan.lanes && i < seg->n_lanes; i++) {
+        struct lane_staged *l = &seg->plan.lanes[i];
+        pen_answer_tokens(seg, l->tokens, l->token_sources, &l->n_tokens, PEN_OK);
+    }
     return st < 0 ? st : pen_failpoint("commit.after-settle", err);
 }
 

@@ -21,7 +21,6 @@ void pen_control_signal(struct pen_segment *seg)
 
 static void wake_lanes(struct pen_segment *seg)
 {
-    pthread_cond_broadcast(&seg->changed);
     for (unsigned i = 0; i < seg->lanes_running; i++)
         pen_lane_signal(&seg->lanes[i]);
 }
@@ -35,6 +34,21 @@ void pen_segment_fail(struct pen_segment *seg, const struct pen_error *err)
         if (!seg->error.msg[0])
             pen_fail(&seg->error, PEN_FATAL, "failed without a reason");
     }
+    wake_lanes(seg);
+    pthread_mutex_unlock(&seg->lock);
+    pen_control_signal(seg);
+}
+
+void pen_segment_upstream_done(struct pen_segment *seg)
+{
+    pthread_mutex_lock(&seg->lock);
+    seg->upstream_done = true;
+    seg->ends++;
+    for (size_t p = 0; p < seg->n_parts; p++)
+        if (seg->parts[p].ended && seg->parts[p].state != PART_RELEASED && seg->sources[seg->parts[p].source].fed_from_within) {
+            seg->parts[p].ended = false;
+            seg->sources[seg->parts[p].source].unended++;
+        }
     wake_lanes(seg);
     pthread_mutex_unlock(&seg->lock);
     pen_control_signal(seg);
@@ -132,6 +146,15 @@ static pen_step run(struct pen_segment *seg, struct pen_error *err)
     return cut ? PEN_STEP_WORKED : PEN_STEP_IDLE;
 }
 
+/* The next plan's interval begins, where it has rows already. A lane adds rows before it looks whether the interval runs; here it is the other way
+ * round, so that one of the two sees the other. */
+static void restart_interval(struct pen_segment *seg)
+{
+    atomic_store(&seg->open_since, 0);
+    if (atomic_load(&seg->open_rows) > 0)
+        atomic_compare_exchange_strong(&seg->open_since, &(long long){ 0 }, seg_now(seg));
+}
+
 static pen_step cutting(struct pen_segment *seg, struct pen_error *err)
 {
     pen_status st;
@@ -142,8 +165,8 @@ static pen_step cutting(struct pen_segment *seg, struct pen_error *err)
         return PEN_STEP_BLOCKED;
     }
     st = pen_plan_gather(seg, err);
-    atomic_store(&seg->open_since, atomic_load(&seg->open_rows) > 0 ? seg_now(seg) : 0);
-    pthread_cond_broadcast(&seg->changed); /* room for the next report */
+    restart_interval(seg);
+    wake_lanes(seg); /* what the last to pass took with it is room for those before it */
     pthread_mutex_unlock(&seg->lock);
     if (st < 0)
         return PEN_STEP_FAILED;
@@ -216,6 +239,8 @@ static pen_step rewinding(struct pen_segment *seg, struct pen_error *err)
         seg->wake_at = INT64_MAX;
         return PEN_STEP_BLOCKED;
     }
+    for (unsigned i = 0; i < seg->lanes_running; i++)
+        pen_lane_refuse(&seg->lanes[i]);
     st = pen_parts_restart(seg, err);
     if (st == PEN_SKIP || st == PEN_RETRY) { /* the sink is out of reach */
         memset(err, 0, sizeof *err);

@@ -106,6 +106,7 @@ pen_status pen_lane_open(struct pen_lane *lane, struct pen_error *err)
 void pen_lane_close(struct pen_lane *lane)
 {
     struct pen_segment *seg = lane->seg;
+    pen_lane_refuse(lane);
     for (size_t s = 0; lane->readers && s < seg->n_sources; s++)
         if (lane->readers[s] && seg->sources[s].type->reader_close)
             seg->sources[s].type->reader_close(lane->readers[s]);
@@ -130,15 +131,32 @@ void pen_lane_close(struct pen_lane *lane)
         free(lane->adds[i].skip);
     for (size_t s = 0; lane->by_id && s < seg->n_sources; s++)
         free(lane->by_id[s].at);
-    pen_lane_staged_clear(seg, &lane->staged);
     free(lane->readers), free(lane->intakes), free(lane->transforms), free(lane->writers), free(lane->wrote), free(lane->batches);
     free(lane->conforms), free(lane->encoders), free(lane->by_id), free(lane->parts), free(lane->tokens), free(lane->token_sources), free(lane->adds), free(lane->removes);
     if (lane->wake_fd >= 0)
         close(lane->wake_fd);
 }
 
+void pen_answer_tokens(const struct pen_segment *seg, void *const *tokens, const unsigned *sources, size_t *n, pen_status status)
+{
+    for (size_t i = 0; i < *n; i++) {
+        const struct seg_source *src = &seg->sources[sources[i]];
+        if (src->type->done)
+            src->type->done(src->instance.ctx, tokens[i], status, &(struct pen_position){ 0 });
+    }
+    *n = 0;
+}
+
+void pen_lane_refuse(struct pen_lane *lane)
+{
+    pen_lane_staged_clear(lane->seg, &lane->passing);
+    pen_lane_staged_clear(lane->seg, &lane->staged);
+    pen_answer_tokens(lane->seg, lane->tokens, lane->token_sources, &lane->n_tokens, PEN_RETRY);
+}
+
 void pen_lane_staged_clear(const struct pen_segment *seg, struct lane_staged *s)
 {
+    pen_answer_tokens(seg, s->tokens, s->token_sources, &s->n_tokens, PEN_RETRY);
     for (size_t k = 0; s->sinks && k < seg->n_sinks; k++)
         free(s->sinks[k].bytes);
     free(s->sinks), free(s->wrote), free(s->moves), free(s->tokens), free(s->token_sources);
@@ -239,6 +257,17 @@ static pen_status carry_out_removes(struct pen_lane *lane, const size_t *removes
 
 /* -- cuts --------------------------------------------------------------------------------------------------------------------- */
 
+/* Something is out of reach: the lane is to try again a little later, and the operator to hear of it now and then. */
+static void wait_and_say(struct pen_lane *lane, const struct pen_host *host, struct pen_error *err)
+{
+    lane->retry_at = pen_now(host) + RETRY_PAUSE;
+    if (lane->retry_at > lane->complain_at) {
+        pen_log(host, PEN_LOG_WARN, "%s", err->msg);
+        lane->complain_at = lane->retry_at + COMPLAIN_PAUSE;
+    }
+    memset(err, 0, sizeof *err);
+}
+
 /* What this lane wrote no longer counts towards the open plan. */
 static void leave_plan(struct pen_lane *lane)
 {
@@ -274,11 +303,15 @@ static pen_status report_moves(struct pen_lane *lane, struct lane_staged *out, s
     return PEN_OK;
 }
 
-static pen_status stage_writers(struct pen_lane *lane, struct lane_staged *out, struct pen_error *err)
+/* Stages sink by sink; what is staged stays in lane->passing, so that after PEN_RETRY the same call goes on with the rest. */
+static pen_status stage_writers(struct pen_lane *lane, struct pen_error *err)
 {
     struct pen_segment *seg = lane->seg;
-    out->sinks = calloc(seg->n_sinks, sizeof *out->sinks);
-    out->wrote = calloc(seg->n_sinks, sizeof *out->wrote);
+    struct lane_staged *out = &lane->passing;
+    if (!out->sinks)
+        out->sinks = calloc(seg->n_sinks, sizeof *out->sinks);
+    if (!out->wrote)
+        out->wrote = calloc(seg->n_sinks, sizeof *out->wrote);
     if (!out->sinks || !out->wrote)
         return pen_fail(err, PEN_FATAL, "out of memory");
     for (size_t k = 0; k < seg->n_sinks; k++) {
@@ -290,6 +323,8 @@ static pen_status stage_writers(struct pen_lane *lane, struct lane_staged *out, 
             st = seg->sinks[k].type->stage(lane->writers[k], &out->sinks[k], err);
         if (st >= 0)
             st = pen_failpoint("lane.after-stage", err);
+        if (st == PEN_RETRY)
+            wait_and_say(lane, &(struct pen_host){ seg->run, seg->sinks[k].name, NULL }, err);
         if (st < 0)
             return st;
         out->wrote[k] = true;
@@ -298,27 +333,36 @@ static pen_status stage_writers(struct pen_lane *lane, struct lane_staged *out, 
     return PEN_OK;
 }
 
-/* Passes one cut: everything written so far belongs to the plan that it ends. */
-static pen_status pass_cut(struct pen_lane *lane, const size_t *removes, size_t n_removes, struct pen_error *err)
+/* Passes one cut: everything written so far belongs to the plan that it ends. A lane that cannot stage reports nothing: its plan is never published. */
+static pen_status pass_cut(struct pen_lane *lane, struct pen_error *err)
 {
     struct pen_segment *seg = lane->seg;
-    struct lane_staged out = { 0 };
-    pen_status st = stage_writers(lane, &out, err);
+    struct lane_staged *out = &lane->passing;
+    size_t *removes, n_removes;
+    pen_status st = stage_writers(lane, err);
     if (st >= 0)
-        st = report_moves(lane, &out, err);
-    if (st >= 0)
-        st = carry_out_removes(lane, removes, n_removes, err);
-    out.tokens = lane->tokens, out.token_sources = lane->token_sources, out.n_tokens = lane->n_tokens;
+        st = report_moves(lane, out, err);
+    if (st < 0)
+        return st;
+    pthread_mutex_lock(&seg->lock);
+    removes = lane->removes, n_removes = lane->n_removes;
+    lane->removes = NULL, lane->n_removes = lane->cap_removes = 0;
+    pthread_mutex_unlock(&seg->lock);
+    st = carry_out_removes(lane, removes, n_removes, err);
+    free(removes);
+    if (st < 0)
+        return st;
+    out->tokens = lane->tokens, out->token_sources = lane->token_sources, out->n_tokens = lane->n_tokens;
     lane->tokens = NULL, lane->token_sources = NULL, lane->n_tokens = lane->cap_tokens = 0;
-    out.present = true;
+    out->present = true;
     leave_plan(lane);
     pthread_mutex_lock(&seg->lock);
-    lane->staged = out;
+    lane->staged = *out;
     lane->passed++;
-    pthread_cond_broadcast(&seg->changed);
     pthread_mutex_unlock(&seg->lock);
+    memset(out, 0, sizeof *out);
     pen_control_signal(seg);
-    return st;
+    return PEN_OK;
 }
 
 static pen_step rewind_lane(struct pen_lane *lane, unsigned rewinds, unsigned cuts)
@@ -338,18 +382,11 @@ static pen_step rewind_lane(struct pen_lane *lane, unsigned rewinds, unsigned cu
     }
     leave_plan(lane);
     pthread_mutex_lock(&seg->lock);
-    for (size_t i = 0; i < lane->n_tokens; i++)
-        if (seg->sources[lane->token_sources[i]].type->done)
-            seg->sources[lane->token_sources[i]].type->done(seg->sources[lane->token_sources[i]].instance.ctx, lane->tokens[i], PEN_RETRY,
-                                                            &(struct pen_position){ 0 });
-    lane->n_tokens = 0;
-    pen_lane_staged_clear(seg, &lane->staged);
     for (size_t i = 0; i < lane->n_adds; i++)
         free(lane->adds[i].skip);
     lane->n_adds = lane->n_removes = 0;
-    lane->rewound = rewinds;
+    lane->rewound = rewinds; /* from here on control answers those who wait (pen_lane_refuse) */
     lane->passed = cuts;
-    pthread_cond_broadcast(&seg->changed);
     pthread_mutex_unlock(&seg->lock);
     pen_control_signal(seg);
     return PEN_STEP_WORKED;
@@ -357,23 +394,23 @@ static pen_step rewind_lane(struct pen_lane *lane, unsigned rewinds, unsigned cu
 
 /* -- reading ------------------------------------------------------------------------------------------------------------------ */
 
-static pen_status note_token(struct pen_lane *lane, unsigned source, void *token, struct pen_error *err)
+/* Before a read of posts: whoever waits is to be answered whatever happens, so there must be room to note it. */
+static pen_status make_token_room(struct pen_lane *lane, struct pen_error *err)
 {
-    if (lane->n_tokens == lane->cap_tokens) {
-        size_t cap = lane->cap_tokens ? lane->cap_tokens * 2 : 16;
-        void **t = realloc(lane->tokens, cap * sizeof *t);
-        unsigned *s = NULL;
-        if (t)
-            lane->tokens = t;
-        s = t ? realloc(lane->token_sources, cap * sizeof *s) : NULL;
-        if (s)
-            lane->token_sources = s;
-        if (!t || !s)
-            return pen_fail(err, PEN_FATAL, "out of memory");
-        lane->cap_tokens = cap;
-    }
-    lane->tokens[lane->n_tokens] = token;
-    lane->token_sources[lane->n_tokens++] = source;
+    size_t cap = lane->cap_tokens ? lane->cap_tokens * 2 : 16;
+    void **t;
+    unsigned *s;
+    if (lane->n_tokens < lane->cap_tokens)
+        return PEN_OK;
+    t = realloc(lane->tokens, cap * sizeof *t);
+    if (t)
+        lane->tokens = t;
+    s = realloc(lane->token_sources, cap * sizeof *s);
+    if (s)
+        lane->token_sources = s;
+    if (!t || !s)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    lane->cap_tokens = cap;
     return PEN_OK;
 }
 
@@ -383,9 +420,13 @@ static void set_ended(struct pen_lane *lane, struct lane_part *p, bool ended)
     struct pen_segment *seg = lane->seg;
     if (p->ended == ended)
         return;
+    pthread_mutex_lock(&seg->lock);
+    if (ended && lane->ends_seen != seg->ends) { /* seen before what feeds it had stopped */
+        pthread_mutex_unlock(&seg->lock);
+        return;
+    }
     p->ended = ended;
     lane->n_ended += ends_for_good(lane, p);
-    pthread_mutex_lock(&seg->lock);
     if (seg->parts[p->part].ended != ended) {
         seg->parts[p->part].ended = ended;
         if (ended)
@@ -428,16 +469,14 @@ static pen_status take_in(struct pen_lane *lane, unsigned s, struct pen_read *r,
     st = pen_flow_run(&flow, r, err);
     if (st < 0)
         return st;
-    if (r->token && (st = note_token(lane, s, r->token, err)) < 0)
-        return st;
     if (flow.rows) {
-        int64_t none = 0;
         lane->open_rows += flow.rows;
         lane->open_bytes += flow.bytes;
         atomic_fetch_add(&seg->open_rows, flow.rows);
         atomic_fetch_add(&seg->open_bytes, flow.bytes);
-        if (atomic_load(&seg->open_since) == 0)
-            atomic_compare_exchange_strong(&seg->open_since, &(long long){ none }, pen_now(&src->instance.host));
+        if (atomic_load(&seg->open_since) == 0 &&
+            atomic_compare_exchange_strong(&seg->open_since, &(long long){ 0 }, pen_now(&src->instance.host)))
+            pen_control_signal(seg); /* it is to look when the interval is over */
     }
     if (p && pen_position_compare(&p->at, &r->to) != 0) {
         p->at = r->to;
@@ -464,12 +503,18 @@ static pen_status read_one(struct pen_lane *lane, unsigned s, struct pen_error *
     struct pen_segment *seg = lane->seg;
     struct pen_read r = { .max_rows = rows_wanted(seg), .max_bytes = 2 << 20, .batches = lane->batches, .intakes = lane->intakes[s] };
     pen_status st;
+    if (seg->sources[s].type->no_replay && (st = make_token_room(lane, err)) < 0)
+        return st;
     for (size_t o = 0; o < seg->sources[s].n_outputs; o++) {
         memset(&lane->batches[o], 0, sizeof lane->batches[o]);
         if (lane->intakes[s][o])
             pen_intake_begin(lane->intakes[s][o]);
     }
     st = seg->sources[s].type->read(lane->readers[s], &r, err);
+    if (st == PEN_OK && r.token && seg->sources[s].type->no_replay) {
+        lane->tokens[lane->n_tokens] = r.token;
+        lane->token_sources[lane->n_tokens++] = s;
+    }
     if (st == PEN_OK)
         st = take_in(lane, s, &r, err);
     for (size_t o = 0; o < seg->sources[s].n_outputs; o++)
@@ -525,12 +570,7 @@ static pen_step read_step(struct pen_lane *lane, struct pen_error *err)
         if (st >= 0)
             st = read_one(lane, s, err);
         if (st == PEN_RETRY) {
-            lane->retry_at = pen_now(&seg->sources[s].instance.host) + RETRY_PAUSE;
-            if (lane->retry_at > lane->complain_at) {
-                pen_log(&seg->sources[s].instance.host, PEN_LOG_WARN, "%s", err->msg);
-                lane->complain_at = lane->retry_at + COMPLAIN_PAUSE;
-            }
-            memset(err, 0, sizeof *err);
+            wait_and_say(lane, &seg->sources[s].instance.host, err);
             continue;
         }
         if (st < 0)
@@ -551,33 +591,14 @@ static pen_step read_step(struct pen_lane *lane, struct pen_error *err)
 
 /* -- the step ----------------------------------------------------------------------------------------------------------------- */
 
-/* Takes what control has ordered since; lock held. */
-struct orders {
-    struct lane_add *adds;
-    size_t n_adds;
-    size_t *removes;
-    size_t n_removes;
-};
-static void take_orders(struct pen_lane *lane, struct orders *o, bool removes_too)
+/* Ends the orders either way; st < 0: the lane could not be opened. */
+static pen_status carry_out_adds(struct pen_lane *lane, struct lane_add *adds, size_t n, pen_status st, struct pen_error *err)
 {
-    o->adds = lane->adds, o->n_adds = lane->n_adds;
-    lane->adds = NULL, lane->n_adds = lane->cap_adds = 0;
-    if (removes_too) {
-        o->removes = lane->removes, o->n_removes = lane->n_removes;
-        lane->removes = NULL, lane->n_removes = lane->cap_removes = 0;
-    }
-}
-static pen_status carry_out(struct pen_lane *lane, struct orders *o, struct pen_error *err)
-{
-    pen_status st = PEN_OK;
-    for (size_t i = 0; i < o->n_adds; i++)
-        if (st < 0)
-            free(o->adds[i].skip);
-        else
-            st = carry_out_add(lane, &o->adds[i], err);
-    free(o->adds);
-    o->adds = NULL;
-    o->n_adds = 0;
+    for (size_t i = 0; i < n && st >= 0; i++)
+        st = carry_out_add(lane, &adds[i], err);
+    for (size_t i = 0; i < n; i++)
+        free(adds[i].skip);
+    free(adds);
     return st;
 }
 
@@ -616,7 +637,8 @@ pen_step pen_lane_step(struct pen_lane *lane)
 {
     struct pen_segment *seg = lane->seg;
     struct pen_error *err = &lane->error;
-    struct orders orders = { 0 };
+    struct lane_add *adds = NULL;
+    size_t n_adds = 0;
     pen_step step = PEN_STEP_WORKED;
     pen_status st = PEN_OK;
     lane_duty what;
@@ -627,8 +649,10 @@ pen_step pen_lane_step(struct pen_lane *lane)
     cuts = seg->cuts;
     if (what == DO_READ)
         forget_ends(lane, seg->ends);
-    if (what == DO_CUT || what == DO_READ)
-        take_orders(lane, &orders, what == DO_CUT);
+    if (what == DO_CUT || what == DO_READ) {
+        adds = lane->adds, n_adds = lane->n_adds;
+        lane->adds = NULL, lane->n_adds = lane->cap_adds = 0;
+    }
     pthread_mutex_unlock(&seg->lock);
     if (what == DO_END)
         return PEN_STEP_DONE;
@@ -638,14 +662,9 @@ pen_step pen_lane_step(struct pen_lane *lane)
         st = pen_lane_open(lane, err);
     if (st >= 0 && what == DO_REWIND)
         return rewind_lane(lane, rewinds, cuts);
-    if (st >= 0)
-        st = carry_out(lane, &orders, err);
-    if (st >= 0 && what == DO_CUT)
-        st = pass_cut(lane, orders.removes, orders.n_removes, err);
-    free(orders.removes);
-    for (size_t i = 0; i < orders.n_adds; i++)
-        free(orders.adds[i].skip);
-    free(orders.adds);
+    st = carry_out_adds(lane, adds, n_adds, st, err);
+    if (st >= 0 && what == DO_CUT && (st = pass_cut(lane, err)) == PEN_RETRY && !lane->passing.moves)
+        return PEN_STEP_BLOCKED; /* a sink is out of reach */
     if (st >= 0 && what == DO_READ) {
         step = read_step(lane, err);
         set_busy(lane, step == PEN_STEP_WORKED);
@@ -657,17 +676,20 @@ pen_step pen_lane_step(struct pen_lane *lane)
     return step;
 }
 
+int64_t pen_lane_retry_at(struct pen_lane *lane)
+{
+    int64_t at = lane->retry_at ? lane->retry_at : INT64_MAX;
+    lane->retry_at = 0;
+    return at;
+}
+
 int64_t pen_lane_wake_at(struct pen_lane *lane)
 {
-    int64_t at = INT64_MAX;
+    int64_t at = pen_lane_retry_at(lane);
     for (size_t s = 0; lane->opened && s < lane->seg->n_sources; s++) {
         const struct pen_source *type = lane->seg->sources[s].type;
         int64_t t = type->wake_at ? type->wake_at(lane->readers[s]) : INT64_MAX;
         at = t < at ? t : at;
-    }
-    if (lane->retry_at) {
-        at = lane->retry_at < at ? lane->retry_at : at;
-        lane->retry_at = 0;
     }
     return at;
 }

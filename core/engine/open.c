@@ -301,6 +301,8 @@ static pen_status allocate(struct pen_segment *seg, struct pen_error *err)
         seg->edge_target[i] = -1;
     for (size_t i = 0; i < seg->graph->n_stages; i++)
         seg->stage_sink[i] = SIZE_MAX;
+    for (unsigned i = 0; i < seg->n_lanes; i++)
+        seg->lanes[i].wake_fd = -1;
     for (unsigned i = 0; i < seg->n_lanes; i++) {
         seg->lanes[i].seg = seg;
         seg->lanes[i].index = i;
@@ -316,7 +318,6 @@ pen_status pen_segment_open(struct pen_segment *seg, struct pen_error *err)
 {
     pen_status st;
     pthread_mutex_init(&seg->lock, NULL);
-    pthread_cond_init(&seg->changed, NULL);
     seg->wake_ctl = -1;
     seg->opened = true;
     st = allocate(seg, err);
@@ -390,6 +391,5 @@ void pen_segment_close(struct pen_segment *seg)
     if (seg->wake_ctl >= 0)
         close(seg->wake_ctl);
     pthread_mutex_destroy(&seg->lock);
-    pthread_cond_destroy(&seg->changed);
     seg->opened = false;
 }

@@ -214,6 +214,10 @@ static pen_status give(struct pen_segment *seg, struct pen_lane *lane, size_t in
         return pen_fail(err, PEN_FATAL, "out of memory");
     memcpy(a->skip, p->shown, seg->n_sinks * sizeof *a->skip);
     lane->n_adds++;
+    if (p->ended) { /* its new lane will find the end anew, and say when it is past it */
+        p->ended = false;
+        seg->sources[p->source].unended++;
+    }
     p->state = PART_HELD;
     p->lane = lane->index;
     lane->held_parts++;

@@ -86,7 +86,7 @@ static void *lane_thread(void *arg)
         if (step == PEN_STEP_IDLE)
             wait_for(lane->seg->run, fds, pen_lane_fds(lane, fds, 17), pen_lane_wake_at(lane));
         else if (step == PEN_STEP_BLOCKED)
-            wait_for(lane->seg->run, &lane->wake_fd, 1, INT64_MAX);
+            wait_for(lane->seg->run, &lane->wake_fd, 1, pen_lane_retry_at(lane));
     }
 }
 
@@ -116,18 +116,7 @@ static void tell_downstream(struct pen_engine *e, size_t done)
         }
         if (!concerned || !all)
             continue;
-        pthread_mutex_lock(&seg->lock);
-        seg->upstream_done = true;
-        seg->ends++;
-        for (size_t p = 0; p < seg->n_parts; p++)
-            if (seg->parts[p].ended && seg->parts[p].state != PART_RELEASED && seg->sources[seg->parts[p].source].fed_from_within) {
-                seg->parts[p].ended = false;
-                seg->sources[seg->parts[p].source].unended++;
-            }
-        for (unsigned l = 0; l < seg->lanes_running; l++)
-            pen_lane_signal(&seg->lanes[l]);
-        pthread_mutex_unlock(&seg->lock);
-        pen_control_signal(seg);
+        pen_segment_upstream_done(seg);
     }
 }
 

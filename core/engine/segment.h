@@ -131,6 +131,7 @@ struct pen_lane {
     int64_t open_rows, open_bytes;
     bool urgent;                    /* somebody waits for a commit of what was read */
     bool was_busy;                  /* what it told control last */
+    struct lane_staged passing;     /* of the cut being passed: kept while a sink is out of reach */
     int64_t retry_at, complain_at;
     struct pen_error error;
     /* lock: */
@@ -204,7 +205,6 @@ struct pen_segment {
     struct pen_state *state;
     struct pen_dead *dead;
     pthread_mutex_t lock;
-    pthread_cond_t changed;  /* anything that somebody waits for */
     struct seg_source *sources;
     size_t n_sources;
     struct seg_sink *sinks;  /* in the order of publishing: dead letters, …, the anchor */
@@ -266,9 +266,16 @@ void pen_lane_close(struct pen_lane *lane);
 pen_step pen_lane_step(struct pen_lane *lane);
 /* When an idle lane is to be called at the latest; and descriptors to poll (n at most max). Lane's thread. */
 int64_t pen_lane_wake_at(struct pen_lane *lane);
+/* When a blocked lane is to be called although nobody signals; INT64_MAX: never. Lane's thread. */
+int64_t pen_lane_retry_at(struct pen_lane *lane);
 size_t pen_lane_fds(struct pen_lane *lane, int *fds, size_t max);
 void pen_lane_signal(struct pen_lane *lane);
+/* Frees a report; those who still wait for it are told to come again. Control. */
 void pen_lane_staged_clear(const struct pen_segment *seg, struct lane_staged *s);
+/* Tells n who wait what became of their rows, and that there is none left to tell. Control. */
+void pen_answer_tokens(const struct pen_segment *seg, void *const *tokens, const unsigned *sources, size_t *n, pen_status status);
+/* Everyone who waits for a lane that has rewound, or ended, is told to come again. Control, while the lane stands still. */
+void pen_lane_refuse(struct pen_lane *lane);
 
 /* -- control.c -- */
 /* Opens sinks, finishes what `state` holds unfinished, finds what is shown. */
@@ -280,6 +287,8 @@ void pen_control_signal(struct pen_segment *seg);
 extern void (*pen_lane_starter)(struct pen_lane *lane);
 /* First error wins; ends reading. lock not held. */
 void pen_segment_fail(struct pen_segment *seg, const struct pen_error *err);
+/* Every segment that writes one of its transports has made its last commit: ends seen so far count no more. Any thread, lock not held. */
+void pen_segment_upstream_done(struct pen_segment *seg);
 
 /* -- parts.c: partitions, on control -- */
 /* Takes the sources' events; new partitions are queued. */

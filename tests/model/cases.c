@@ -465,6 +465,56 @@ static bool case_19(struct model *m)
     return finish(m);
 }
 
+/* -- 13 again: the run fails, and everyone who waits hears of it ----------------------------------------------------------------------- */
+
+static bool posts_of_a_failed_run(struct model *m, int what)
+{
+    struct posts *posts = &m->w.posts;
+    topics(m, 1, 64);
+    m->setup.posts = true;
+    m->setup.commit_rows = -1;
+    if (!model_start(m, 0) || !model_settle(m, 0, 10000))
+        return false;
+    posts->sent = 10;
+    if (what == 0)
+        m->w.tables[2].gone = true; /* the plan fails while it is published */
+    for (int i = 0; i < (what == 2 ? 1000 : 3); i++)
+        process_step(&m->procs[0]);
+    if (what == 1)
+        pen_segment_fail(&m->procs[0].seg, &(struct pen_error){ PEN_FATAL, "out of disk" }); /* the plan is being gathered */
+    for (int i = 0; i < 1000 && what != 2; i++)
+        process_step(&m->procs[0]);
+    process_kill(&m->procs[0]);
+    if (!posts->read || posts->answered + posts->refused != posts->read || (what != 2) != (posts->answered == 0))
+        return model_fail(m, "of %ld posts that were read %ld were answered and %ld refused", (long)posts->read, (long)posts->answered, (long)posts->refused);
+    return true;
+}
+
+/* -- 8 again: what feeds a transport stops while its last end is under way through a transform ---------------------------------------------- */
+
+static void upstream_stops(void *arg)
+{
+    struct model *m = arg;
+    m->w.parts[0].n += 9; /* its last commit */
+    pen_segment_upstream_done(&m->procs[0].seg);
+}
+
+static bool case_8_race(struct model *m)
+{
+    topics(m, 1, 1); /* one read brings it, and the end */
+    m->w.until_end = true;
+    m->setup.check = true;
+    if (!model_start(m, 0))
+        return false;
+    m->procs[0].seg.upstream_done = false;
+    m->procs[0].seg.sources[0].fed_from_within = true;
+    m->w.during_apply = upstream_stops;
+    m->w.during_arg = m;
+    if (!model_settle(m, 0, 10000) || !work(m, 0, SECOND))
+        return false;
+    return rows_of(m, 2) == 10 || model_fail(m, "%ld rows of 10", (long)rows_of(m, 2));
+}
+
 /* -- a table whose name is longer than anything that holds it ---------------------------------------------------------------------------- */
 
 static bool long_name(struct model *m)
@@ -544,5 +594,9 @@ void play_cases(case_report report)
     PLAY("case 16: one that does is not", case_16(&m, false));
     PLAY("case 18: a trickle stays on one lane", case_18(&m));
     PLAY("case 19: one busy and one idle source", case_19(&m));
+    PLAY("case 13: the table is gone, and everyone who waits is told", posts_of_a_failed_run(&m, 0));
+    PLAY("case 13: the run fails, and everyone who waits is told", posts_of_a_failed_run(&m, 1));
+    PLAY("case 13: nobody is told twice", posts_of_a_failed_run(&m, 2));
+    PLAY("case 8: a transport's writer stops while its reader is on the way through", case_8_race(&m));
     PLAY("plans of a table with a long name are told apart", long_name(&m));
 }

@@ -56,6 +56,8 @@ static pen_status stage(void *writer, struct pen_staged *staged, struct pen_erro
         w->s->w->crash = w->s->proc;
         return pen_fail(err, PEN_FATAL, "killed");
     }
+    if (w_chance(w->s->w, w->s->w->faults.retry_stage))
+        return pen_fail(err, PEN_RETRY, "the folder is out of reach");
     staged->n = (w->n + 1) * sizeof *w->rows;
     staged->bytes = malloc(staged->n);
     if (!staged->bytes)
@@ -189,8 +191,8 @@ static pen_status publish_log(void *ctx, const struct pen_plan *plan, pen_publis
     struct table *t = &s->w->tables[s->index];
     struct entry e;
     pen_status st;
-    *outcome = PEN_PUBLISH_UNKNOWN;
-    if (s->w->down)
+    *outcome = t->gone ? PEN_PUBLISH_GONE : PEN_PUBLISH_UNKNOWN;
+    if (s->w->down || t->gone)
         return PEN_OK;
     if (known(t, plan->id)) {
         *outcome = PEN_PUBLISH_DONE;

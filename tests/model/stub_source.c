@@ -318,6 +318,11 @@ static pen_status check_apply(void *ctx, const struct ArrowArray *in, struct Arr
     struct ArrowSchema schema;
     int64_t *keep = malloc((size_t)(in->length + 1) * sizeof *keep), n = 0;
     pen_status st = keep ? pen_schema_from_pairs(&schema, columns, err) : pen_fail(err, PEN_FATAL, "out of memory");
+    if (s->w->during_apply) {
+        void (*meanwhile)(void *) = s->w->during_apply;
+        s->w->during_apply = NULL;
+        meanwhile(s->w->during_arg);
+    }
     if (st < 0) {
         free(keep);
         return st;

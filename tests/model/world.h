@@ -56,7 +56,7 @@ struct object {
 };
 
 struct faults { /* in a thousand */
-    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read, jump;
+    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read, jump, retry_stage;
 };
 
 struct posts {
@@ -92,6 +92,8 @@ struct world {
     int64_t *discarded;
     size_t n_discarded;
     unsigned reads;
+    void (*during_apply)(void *arg); /* called once, within the transform's next apply(): what other threads do meanwhile */
+    void *during_arg;
     bool trace;
 };
 
