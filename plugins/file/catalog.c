@@ -2,7 +2,7 @@
  *
  * A partition is named PATH#BEGIN: the lines that begin at byte BEGIN of the file or later, up to where the next range begins. Ranges are
  * named by bytes and not counted, so that another `range_size` on the next run cuts only what has no range yet. The incarnation is
- * HEADSIZE-HEADHASH-DEVICE-INODE, in hexadecimal: the file as it was when first seen; a file that has only grown holds it still.
+ * HEADSIZE-HEADHASH-STARTHASH-DEVICE-INODE, in hexadecimal: the file as it was when first seen; a file that has only grown holds it still.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
@@ -227,8 +227,8 @@ pen_status catalog_recall(struct catalog *c, const char *name, const char *incar
     const char *hash = strrchr(name, '#');
     if (!hash || hash[1] < '0' || hash[1] > '9' || sscanf(hash + 1, "%" SCNu64 "%n", &begin, &end) != 1 || hash[1 + end])
         return pen_fail(err, PEN_FATAL, "partition \"%s\": expected PATH#BYTE; the positions kept for this stage are not a file source's", name);
-    if (sscanf(incarnation, "%" SCNx32 "-%" SCNx64 "-%" SCNx64 "-%" SCNx64 "%n", &id.head_size, &id.head_hash, &id.dev, &id.ino, &end2) != 4 ||
-        incarnation[end2] || id.head_size > FILE_HEAD)
+    if (sscanf(incarnation, "%" SCNx32 "-%" SCNx64 "-%" SCNx64 "-%" SCNx64 "-%" SCNx64 "%n", &id.head_size, &id.head_hash, &id.start_hash, &id.dev, &id.ino,
+               &end2) != 5 || incarnation[end2] || id.head_size > FILE_HEAD)
         return pen_fail(err, PEN_FATAL, "partition \"%s\": incarnation \"%s\" is not a file's", name, incarnation);
     char *path = strndup(name, (size_t)(hash - name));
     if (!path)
@@ -278,7 +278,7 @@ static pen_status read_head(int fd, const char *path, char *head, size_t want, s
     return PEN_OK;
 }
 
-pen_status identity_of(struct identity *id, int fd, const char *path, struct pen_error *err)
+pen_status identity_of(struct identity *id, int fd, const char *path, bool *whole, struct pen_error *err)
 {
     char head[FILE_HEAD];
     size_t got;
@@ -286,8 +286,18 @@ pen_status identity_of(struct identity *id, int fd, const char *path, struct pen
     if (status == PEN_OK) {
         id->head_size = (uint32_t)got;
         id->head_hash = hash_bytes(head, got);
+        id->start_hash = got >= FILE_START ? hash_bytes(head, FILE_START) : 0;
+        *whole = got == sizeof head || memchr(head, '\n', got);
     }
     return status;
+}
+
+bool identity_begins(const struct identity *id, int fd, const char *path)
+{
+    char start[FILE_START];
+    size_t got;
+    return id->head_size >= FILE_START && read_head(fd, path, start, sizeof start, &got, NULL) == PEN_OK && got == sizeof start &&
+           hash_bytes(start, got) == id->start_hash;
 }
 
 pen_status identity_holds(const struct identity *id, int fd, const char *path, bool *same, struct pen_error *err)

@@ -48,10 +48,12 @@ void arena_free(struct arena **a);
 
 #define FILE_NONE UINT32_MAX
 #define FILE_HEAD 4096 /* bytes by which a file is known again */
+#define FILE_START 64  /* and by which one that was cut off is told from one that was written anew */
 
 /* Who a file is: its first bytes, and where it lay when it was first seen. */
 struct identity {
     uint64_t dev, ino, head_hash;
+    uint64_t start_hash;    /* of the first FILE_START bytes; 0 where there were less */
     uint32_t head_size;
 };
 struct known_file {
@@ -63,6 +65,7 @@ struct known_file {
     uint32_t first, last;   /* its ranges in order, FILE_NONE */
     uint32_t seen;          /* the listing that it was last seen in */
     uint8_t format, codec;
+    bool changed;           /* a reader has found other lines in it: not known by its inode any more */
     bool resolved;          /* seen by this process, its ranges are offered */
     bool gone;              /* neither its path nor its folder holds it any more */
 };
@@ -101,8 +104,10 @@ bool catalog_move(struct catalog *c, uint32_t file, const char *path, uint64_t d
 /* Where range i ends: where the next one begins, or UINT64_MAX for the last of its file. */
 uint64_t catalog_end(const struct catalog *c, uint32_t i);
 
-/* Reads the head of an open file. */
-pen_status identity_of(struct identity *id, int fd, const char *path, struct pen_error *err);
+/* Reads the head of an open file. *whole: whether it holds a whole line, or as much as is looked at. */
+pen_status identity_of(struct identity *id, int fd, const char *path, bool *whole, struct pen_error *err);
+/* Whether a file that does not hold id's bytes any more begins as it did: it was cut off. */
+bool identity_begins(const struct identity *id, int fd, const char *path);
 /* Whether the file begins with the bytes that id was made of. */
 pen_status identity_holds(const struct identity *id, int fd, const char *path, bool *same, struct pen_error *err);
 
@@ -166,6 +171,9 @@ struct range_view {
 void source_view(struct file_source *s, uint32_t range, struct range_view *out);
 /* Looks for a file that has left its path in the path's folder; its new path, or NULL. Any thread, without the lock. */
 const char *source_locate(struct file_source *s, uint32_t range);
+
+/* The range's file holds other lines by now: the next listing finds another file. Any thread, without the lock. */
+void source_changed(struct file_source *s, uint32_t range);
 
 extern const struct pen_source file_source;
 pen_status file_reader_open(void *ctx, unsigned lane, void **reader, struct pen_error *err);

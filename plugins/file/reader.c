@@ -30,6 +30,7 @@ struct slot { /* a range that this reader has */
     int64_t check_at;           /* pen_now() from which on there may be more */
     int fd;                     /* kept while waiting; -1 */
     bool used, ended;
+    bool waited;                /* it was read to the end of the file as it was */
 };
 struct reader {
     struct file_source *source;
@@ -368,6 +369,7 @@ static void wait_for_more(struct reader *r)
     uint32_t i = r->current;
     struct slot *s = &r->slots[i];
     s->check_at = pen_now(r->source->host) + r->source->poll;
+    s->waited = true;
     if (r->tails < MAX_TAILS) {
         s->fd = r->stream.fd;
         r->stream.fd = -1;
@@ -391,36 +393,47 @@ static void end_range(struct reader *r, uint32_t i)
     ring_drop(r, i);
 }
 
-/* Whether a waiting range has more by now: PEN_OK, or PEN_SKIP. */
-static pen_status has_more(struct reader *r, uint32_t i, struct pen_error *err)
+/* PEN_OK: what is open as fd is still the file that was read up to s->pos. PEN_SKIP: it was emptied, and other lines were written since. */
+static pen_status still_same(struct reader *r, const struct slot *s, int fd, uint64_t size, struct pen_error *err)
+{
+    struct range_view v;
+    bool same;
+    source_view(r->source, s->id, &v);
+    pen_status status = identity_holds(&v.id, fd, v.path, &same, err);
+    if (status != PEN_OK)
+        return status;
+    if (!same && (size >= s->pos || !identity_begins(&v.id, fd, v.path)))
+        return size ? PEN_SKIP : PEN_OK; /* emptied: what comes will tell */
+    if (size < s->pos)
+        return pen_fail(err, PEN_FATAL, "%s: read to byte %" PRIu64 ", but %" PRIu64 " bytes long now, and it begins as before: lines were cut off. Put them back, or "
+                        "copy the file to another name and remove this one", v.path, s->pos, size);
+    return PEN_OK;
+}
+
+/* Whether a waiting range has more by now: PEN_OK, or PEN_SKIP. *other: it is to end, for the file holds other lines by now. */
+static pen_status has_more(struct reader *r, uint32_t i, bool *other, struct pen_error *err)
 {
     struct slot *s = &r->slots[i];
     struct range_view v;
     struct stat st;
-    bool same;
-    if (s->fd < 0)
-        return PEN_OK;
+    *other = false;
     source_view(r->source, s->id, &v);
+    if (s->fd < 0)
+        return s->waited && v.codec == FILE_PLAIN && v.size <= s->pos ? PEN_SKIP : PEN_OK; /* no descriptor left for it: as listed last */
     if (fstat(s->fd, &st) != 0)
         return pen_fail(err, PEN_FATAL, "%s: %s", v.path, strerror(errno));
-    if ((uint64_t)st.st_size < s->pos)
-        return pen_fail(err, PEN_FATAL, "%s: read to byte %" PRIu64 ", but %" PRId64 " bytes long now: it was truncated while followed", v.path, s->pos,
-                        (int64_t)st.st_size);
-    if ((uint64_t)st.st_size == s->pos && st.st_nlink == 0) { /* removed, or another file took its place */
-        if (v.dev != (uint64_t)st.st_dev || v.ino != (uint64_t)st.st_ino) {
-            close(s->fd); /* its own copy: read on there */
-            s->fd = -1;
-            r->tails--;
-            return PEN_OK;
-        }
-        return PEN_SKIP;
+    if ((uint64_t)st.st_size == s->pos && st.st_nlink == 0 && (v.dev != (uint64_t)st.st_dev || v.ino != (uint64_t)st.st_ino)) {
+        close(s->fd); /* removed, and another file that begins like it took its place: read on there */
+        s->fd = -1;
+        s->waited = false;
+        r->tails--;
+        return PEN_OK;
     }
     if ((uint64_t)st.st_size == s->pos)
         return PEN_SKIP;
-    pen_status status = identity_holds(&v.id, s->fd, v.path, &same, err);
-    if (status == PEN_OK && !same)
-        return pen_fail(err, PEN_FATAL, "%s: read to byte %" PRIu64 ", but its first bytes have changed: it was truncated and written anew", v.path, s->pos);
-    return status;
+    pen_status status = still_same(r, s, s->fd, (uint64_t)st.st_size, err);
+    *other = status == PEN_SKIP;
+    return status == PEN_OK && (uint64_t)st.st_size < s->pos ? PEN_SKIP : status;
 }
 
 /* -- read ------------------------------------------------------------------------------------------------------------------------------ */
@@ -432,19 +445,36 @@ static struct pen_position position(const struct slot *s, file_codec codec)
     return (struct pen_position){ 2, { s->pos0, s->pos, 0, 0 } };
 }
 
-/* The file's end was reached before the range's: what that means. */
+/* The file's end was reached before the range's: what that means. PEN_SKIP: it holds other lines by now. */
 static pen_status at_eof(struct reader *r, struct slot *s, bool waits, struct pen_error *err)
 {
     const struct range_view *v = &r->view;
-    uint64_t expected = v->end != UINT64_MAX ? v->end : waits ? s->pos : v->size;
+    uint64_t expected = v->end != UINT64_MAX ? v->end : v->size;
     struct stat st;
     if (fstat(r->stream.fd, &st) != 0)
         return pen_fail(err, PEN_FATAL, "%s: %s", v->path, strerror(errno));
     if (v->codec != FILE_PLAIN)
         s->pos0 = (uint64_t)st.st_size;
+    else if (waits && v->end == UINT64_MAX)
+        return (uint64_t)st.st_size < s->pos ? still_same(r, s, r->stream.fd, (uint64_t)st.st_size, err) : PEN_OK;
     else if ((uint64_t)st.st_size < expected)
         return pen_fail(err, PEN_FATAL, "%s: read to byte %" PRIu64 ", but it is %" PRId64 " bytes long now and was %" PRIu64 ": it was truncated while read",
                         v->path, s->pos, (int64_t)st.st_size, v->size);
+    return PEN_OK;
+}
+
+/* The file was emptied and written anew: this range ends where it was read to, and control finds another file. */
+static pen_status end_other(struct reader *r, uint32_t i, struct pen_read *read)
+{
+    struct slot *s = &r->slots[i];
+    source_view(r->source, s->id, &r->view);
+    pen_log(r->source->host, PEN_LOG_WARN, "%s: it was truncated after byte %" PRIu64 " was read and holds other lines now: they are read from its beginning",
+            r->view.path, s->pos);
+    source_changed(r->source, s->id);
+    read->partition = s->id;
+    read->from = read->to = position(s, r->view.codec);
+    read->end = true;
+    end_range(r, i);
     return PEN_OK;
 }
 
@@ -476,6 +506,8 @@ static pen_status read_current(struct reader *r, struct pen_read *read, struct p
     if (status == PEN_SKIP && r->eof && !ended && rows == 0) {
         if ((status = at_eof(r, s, waits, err)) < 0)
             return status;
+        if (status == PEN_SKIP)
+            return end_other(r, i, read);
         ended = !waits;
         if (ended && !follows && plain && r->stream.at > s->pos)
             s->pos = r->stream.at; /* no line begins in what is left */
@@ -519,7 +551,11 @@ pen_status file_read(void *reader, struct pen_read *read, struct pen_error *err)
         if (i == 0 || r->slots[i].check_at > now)
             return PEN_SKIP;
         if (!r->current) {
-            if ((status = has_more(r, i, err)) == PEN_SKIP) {
+            bool other;
+            status = has_more(r, i, &other, err);
+            if (other)
+                return end_other(r, i, read);
+            if (status == PEN_SKIP) {
                 r->slots[i].check_at = now + r->source->poll;
                 ring_last(r, i);
                 continue;
@@ -624,7 +660,7 @@ pen_status file_reader_add(void *reader, uint32_t id, const struct pen_position 
     s->pos0 = pos->n == 2 ? pos->w[0] : 0;
     s->bound = 0;
     s->check_at = 0;
-    s->ended = false;
+    s->ended = s->waited = false;
     if (s->fd >= 0) { /* read anew: it may be another file by now */
         close(s->fd);
         s->fd = -1;

@@ -146,6 +146,15 @@ static pen_status cut(struct file_source *s, uint32_t file, struct pen_error *er
     return PEN_OK;
 }
 
+static bool is_plain(const char *path)
+{
+    file_format format;
+    file_codec codec;
+    bool known;
+    file_kind(path, &format, &codec, &known);
+    return codec == FILE_PLAIN;
+}
+
 static void set_kind(const struct file_source *s, struct known_file *f)
 {
     file_format format;
@@ -167,6 +176,12 @@ static uint64_t furthest(const struct catalog *c, uint32_t file)
     return at;
 }
 
+static pen_status cut_off(const char *path, uint64_t at, uint64_t size, struct pen_error *err)
+{
+    return pen_fail(err, PEN_FATAL, "%s: read to byte %" PRIu64 " before, but %" PRIu64 " bytes long now: it was truncated; put the lines back, or copy the file to "
+                    "another name and remove this one", path, at, size);
+}
+
 /* `file` was found at path. */
 static pen_status found(struct file_source *s, uint32_t file, const char *path, uint64_t dev, uint64_t ino, uint64_t size,
                         struct pen_error *err)
@@ -182,19 +197,22 @@ static pen_status found(struct file_source *s, uint32_t file, const char *path, 
         return PEN_OK;
     set_kind(s, f);
     if (f->codec == FILE_PLAIN && size < furthest(c, file))
-        return pen_fail(err, PEN_FATAL, "%s: read to byte %" PRIu64 " before, but %" PRIu64 " bytes long now: it was truncated; put the lines back, "
-                        "or copy the file to another name and remove this one", path, furthest(c, file), size);
+        return cut_off(path, furthest(c, file), size, err);
     return cut(s, file, err);
 }
 
-/* Whether what lies at path is this file; takes its present inode and size along. PEN_SKIP: nothing there. */
-static pen_status is_same(const struct known_file *f, const char *path, bool *same, struct stat *st, struct pen_error *err)
+/* Whether what lies at path is this file; takes its present inode and size along. PEN_SKIP: nothing there. PEN_FATAL when it is, but lines that
+ * were read before this run are missing. */
+static pen_status is_same(const struct catalog *c, uint32_t file, const char *path, bool *same, struct stat *st, struct pen_error *err)
 {
+    const struct known_file *f = &c->files[file];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     *same = false;
     if (fd < 0)
         return errno == ENOENT ? PEN_SKIP : pen_fail(err, PEN_FATAL, "%s: cannot open: %s", path, strerror(errno));
     pen_status status = fstat(fd, st) != 0 ? pen_fail(err, PEN_FATAL, "%s: %s", path, strerror(errno)) : identity_holds(&f->id, fd, path, same, err);
+    if (status == PEN_OK && !*same && !f->resolved && is_plain(path) && (uint64_t)st->st_size < furthest(c, file) && identity_begins(&f->id, fd, path))
+        status = cut_off(path, furthest(c, file), (uint64_t)st->st_size, err);
     close(fd);
     return status;
 }
@@ -208,12 +226,12 @@ static pen_status known_by_inode(struct file_source *s, const struct listed *l, 
     if (file == FILE_NONE || s->catalog.files[file].seen == s->listings)
         return PEN_OK;
     struct known_file *f = &s->catalog.files[file];
-    if (f->resolved && !f->gone && l->size >= f->size && strcmp(f->path, l->path) == 0) {
+    if (f->resolved && !f->gone && !f->changed && l->size >= f->size && strcmp(f->path, l->path) == 0) {
         f->seen = s->listings;
         f->size = l->size;
         return PEN_OK;
     }
-    pen_status status = is_same(f, l->path, &same, &st, err);
+    pen_status status = is_same(&s->catalog, file, l->path, &same, &st, err);
     if (status == PEN_SKIP || (status == PEN_OK && !same))
         return PEN_OK;
     return status < 0 ? status : found(s, file, l->path, l->dev, l->ino, l->size, err);
@@ -230,7 +248,7 @@ static pen_status known_by_path(struct file_source *s, const struct listed *l, s
         return PEN_OK; /* an empty file has nothing to be known by, nor to be read */
     file = catalog_by_path(c, l->path);
     if (file != FILE_NONE && c->files[file].seen != s->listings) {
-        pen_status status = is_same(&c->files[file], l->path, &same, &st, err);
+        pen_status status = is_same(c, file, l->path, &same, &st, err);
         if (status != PEN_OK)
             return status < 0 ? status : PEN_OK;
         if (same && (uint64_t)st.st_size >= furthest(c, file))
@@ -242,10 +260,11 @@ static pen_status known_by_path(struct file_source *s, const struct listed *l, s
         return PEN_OK;
     if (fd < 0)
         return pen_fail(err, PEN_FATAL, "%s: cannot open at byte 0: %s", l->path, strerror(errno));
-    pen_status status = identity_of(&id, fd, l->path, err);
+    bool whole;
+    pen_status status = identity_of(&id, fd, l->path, &whole, err);
     close(fd);
-    if (status < 0 || id.head_size == 0)
-        return status;
+    if (status < 0 || id.head_size == 0 || (s->follow && !whole && is_plain(l->path)))
+        return status; /* half a line is little to be known by, and nothing to be read */
     file = catalog_add_file(c, l->path, &id);
     return file == FILE_NONE ? pen_fail(err, PEN_FATAL, "out of memory") : found(s, file, l->path, l->dev, l->ino, l->size, err);
 }
@@ -270,7 +289,7 @@ static pen_status look_through(struct file_source *s, const char *folder, uint32
             status = pen_fail(err, PEN_FATAL, "out of memory");
             break;
         }
-        if (is_same(&s->catalog.files[file], path, &same, &st, NULL) != PEN_OK || !same)
+        if (is_same(&s->catalog, file, path, &same, &st, NULL) != PEN_OK || !same)
             status = PEN_OK;
         else if (only == FILE_NONE)
             status = found(s, file, path, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size, err);
@@ -384,8 +403,8 @@ static pen_status tell(struct file_source *s, uint32_t range, struct pen_partiti
         s->event_room = room;
     }
     snprintf(s->event_name, s->event_room, "%s#%" PRIu64, f->name, r->begin);
-    snprintf(s->event_incarnation, sizeof s->event_incarnation, "%" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64, f->id.head_size, f->id.head_hash,
-             f->id.dev, f->id.ino);
+    snprintf(s->event_incarnation, sizeof s->event_incarnation, "%" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64, f->id.head_size, f->id.head_hash,
+             f->id.start_hash, f->id.dev, f->id.ino);
     event->kind = PEN_PARTITION_ASSIGNED;
     event->id = range;
     event->name = s->event_name;
@@ -487,6 +506,13 @@ void source_view(struct file_source *s, uint32_t range, struct range_view *out)
     const struct known_file *f = &s->catalog.files[r->file];
     *out = (struct range_view){ f->path, f->name, f->id, f->dev, f->ino, r->begin, catalog_end(&s->catalog, range), f->size,
                                 (file_format)f->format, (file_codec)f->codec };
+    pthread_mutex_unlock(&s->lock);
+}
+
+void source_changed(struct file_source *s, uint32_t range)
+{
+    pthread_mutex_lock(&s->lock);
+    s->catalog.files[s->catalog.ranges[range].file].changed = true;
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -373,7 +373,7 @@ static void test_follow__rotation_loses_and_doubles_nothing(void)
         }
 }
 
-static void test_follow__notices_truncation(void)
+static void test_follow__tells_cut_off_from_written_anew(void)
 {
     for (int grown = 0; grown < 2; grown++)
         for (int restart = 0; restart < 2; restart++) {
@@ -392,11 +392,39 @@ static void test_follow__notices_truncation(void)
                 drive_start(&d);
             }
             status = drive_until(&d, d.now + 5000);
-            if (restart) /* other first bytes: another file; too short for its first bytes: another one too, with nothing whole in it */
-                ok(status == PEN_SKIP && d.n_fed == (grown ? 5 : 2), "written anew while away is a new file");
-            else
-                ok(status == PEN_FATAL && strstr(d.error.msg, "a.log: read to byte 23") && strstr(d.error.msg, "truncated"), "truncated while followed: %s",
-                   d.error.msg);
+            /* other first bytes: another file; too short for its first bytes: another one too, with nothing whole in it */
+            ok(status == PEN_SKIP && d.n_fed == (grown ? 5 : 2), restart ? "written anew while away is a new file" : "written anew while followed is a new file");
+            text("a.log", "a", " and more\n");
+            drive_until(&d, d.now + 5000);
+            ok(d.n_fed == (grown ? 6 : 3) && strcmp(d.fed[d.n_fed - 1].text, grown ? " and more" : "first and more") == 0, "and is followed");
+            drive_stop(&d);
+            drive_free(&d);
+            clean();
+        }
+    for (int restart = 0; restart < 2; restart++)
+        for (int small = 0; small < 2; small++) {
+            char line[2][101];
+            struct drive d = { 0 };
+            for (int i = 0; i < 2; i++)
+                snprintf(line[i], sizeof line[i], "%099d\n", i);
+            text("a.log", "w", line[0]);
+            for (int i = small ? 19 : 199; i > 0; i--)
+                text("a.log", "a", line[1]);
+            begin(&d, in_dir("a.log"), 1 << 20, true);
+            drive_start(&d);
+            drive_until(&d, d.now + 5000);
+            drive_commit(&d);
+            if (restart)
+                drive_stop(&d);
+            if (truncate(in_dir("a.log"), small ? 700 : 5000) != 0)
+                printf("Bail out! truncate\n");
+            if (restart) {
+                begin(&d, in_dir("a.log"), 1 << 20, true);
+                drive_start(&d);
+            }
+            ok(drive_until(&d, d.now + 5000) == PEN_FATAL && strstr(d.error.msg, small ? "a.log: read to byte 2000" : "a.log: read to byte 20000") &&
+                   strstr(d.error.msg, small ? "700 bytes long" : "5000 bytes long") && d.n_fed == (small ? 20 : 200),
+               "cut off, and begins as before: %s", d.error.msg);
             drive_stop(&d);
             drive_free(&d);
             clean();
@@ -753,7 +781,7 @@ int main(void)
     test_compressed__are_read_once();
     test_follow__waits_for_whole_lines();
     test_follow__rotation_loses_and_doubles_nothing();
-    test_follow__notices_truncation();
+    test_follow__tells_cut_off_from_written_anew();
     test_follow__until_end_stops_at_what_was_there();
     test_follow__new_files_come_and_latest_leaves_out_the_old();
     test_csv__becomes_json_objects();
