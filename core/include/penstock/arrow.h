@@ -66,8 +66,8 @@ typedef enum {
 /* Flags above Arrow's own, used only in the schema that a stage wants its input decoded to (see plugin.h, "wants"). */
 #define PEN_FIELD_JSON_TEXT (INT64_C(1) << 40) /* utf8: the JSON text of the value as sent, quotes and escapes kept; JSON null is null */
 
-/* A list of struct<key, value> that stands for a map: in a Parquet file it is written and read as a MAP of key_value groups (Delta's log
- * needs those); everywhere else it is that list. */
+/* A list of struct<key, value> that stands for a map: a file format that knows maps writes and reads it as one (logs of tables need those);
+ * everywhere else it is that list. */
 #define PEN_FIELD_MAP (INT64_C(1) << 41)
 
 /* Type of a field; PEN_TYPE_NONE for formats that Penstock does not hold. */

@@ -75,7 +75,7 @@ const char *pen_state_path(const struct pen_host *host);
 /* How many lanes at most. */
 unsigned pen_lanes(const struct pen_host *host);
 /* Test builds: acts as PENSTOCK_FAILPOINTS says for this name (exit, error, delay); elsewhere nothing. Returns PEN_OK, or PEN_FATAL
- * with a message. Names are "kind.step": "delta.before-put". */
+ * with a message. Names are "kind.step": "table.before-put". */
 pen_status pen_failpoint(const char *name, struct pen_error *err);
 
 /* -- sources ---------------------------------------------------------------------------------------------------------------- */
@@ -97,7 +97,7 @@ struct pen_partition_event {
     pen_partition_event_kind kind;
     uint32_t id;            /* the source's own small number for it, unique while the source runs */
     const char *name;       /* stable: the same partition has it after a restart. Valid until the next call */
-    const char *incarnation;/* changes when what lies under the name is another thing (topic id, journal id, head of a file); may be "" */
+    const char *incarnation;/* changes when what lies under the name is another thing (the id of a topic or log, the head of a file); may be "" */
 };
 
 /* What read() fills. */

@@ -1,4 +1,4 @@
-/* store.h - where bytes lie by URL: a directory of this machine, or what a store plugin's scheme (s3://) leads to.
+/* store.h - where bytes lie by URL: a directory of this machine, or what a store plugin's scheme leads to.
  *
  * A URL without "scheme://" is a local path. Every function may block and is safe among threads. Outcomes of conditional calls are
  * told apart because nobody below repeats them: done, exists (not done), unknown (it may have happened: look).
@@ -35,7 +35,7 @@ struct pen_upload;
 
 /* What a store plugin gives; ctx is its instance, path what follows "scheme://". The functions below call these by scheme. */
 struct pen_store {
-    const char *scheme; /* "s3" */
+    const char *scheme; /* of the URLs it serves, without "://" */
     pen_status (*head)(void *ctx, const char *path, struct pen_object *out, struct pen_error *err);
     pen_status (*read)(void *ctx, const char *path, int64_t offset, void *buffer, size_t want, size_t *got, struct pen_error *err);
     pen_status (*put)(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, pen_put_outcome *outcome,
