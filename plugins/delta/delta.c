@@ -294,6 +294,10 @@ const struct pen_plugin delta_LTX_pen_plugin = {
     .name = "delta",
     .summary = "Delta tables: written exactly once, followed as a source, and queried",
     .licence = "Apache-2.0",
+    .doc = "As a sink it makes the table where there is none and appends to it: each commit is one entry of the table's log, with the files and the positions "
+           "behind them, so rows arrive exactly once, whatever is killed, and several writers may share the table. It writes checkpoints and cleans up the "
+           "log after the table's own retention. A table that asks for a feature that is not known is refused by its name.\n\n"
+           "As a source it gives the rows that are there and then what each version adds. A version that removes rows or changes the schema stops the run.",
     .source = &delta_source,
     .sink = &delta_sink,
     .table = &delta_table,

@@ -43,7 +43,7 @@ pen_status journal_check_options(const struct options *o, struct pen_error *err)
 const struct pen_plugin journal_LTX_pen_plugin = {
     .abi = PEN_ABI,
     .name = "journal",
-    .summary = "Durable local log between the segments of a pipeline.",
+    .summary = "A durable local log between the segments of a pipeline",
     .licence = "Apache-2.0",
     .doc = "Records written to a journal are on the disk when their commit is done, and readers see nothing else. One process writes; "
            "any number read, each registered under a name with a position of its own. A reader's position is one word, the count of "

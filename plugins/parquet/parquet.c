@@ -9,7 +9,7 @@ const struct pen_plugin parquet_LTX_pen_plugin = {
     .licence = "Apache-2.0",
     .doc = "As a sink it writes Parquet files below a folder, in Hive partitions where partition_by says so. Files appear whole or not at all: "
            "they are staged unseen, noted in `state`, and then given their names. A folder belongs to one stage of one pipeline; a second is "
-           "refused.\n"
+           "refused.\n\n"
            "As a source it reads a file or all *.parquet files below a folder, whose columns must agree; levels NAME=VALUE become columns.",
     .source = &parquet_source,
     .sink = &parquet_sink,
