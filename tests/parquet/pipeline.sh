@@ -47,6 +47,14 @@ run other
 [ $? -eq 1 ] && grep -q "belongs to the stage plain/out" "$tmp/log" && same "$(ask "$tmp/plain")" "$want"
 ok $? "another pipeline is refused the folder"
 
+mv "$tmp/state-plain" "$tmp/state-kept"
+run plain
+[ $? -eq 1 ] && grep -q "whose positions are not in" "$tmp/log" && same "$(ask "$tmp/plain")" "$want"
+ok $? "and so is the same one with another state, which would read every row again"
+rm -rf "$tmp/state-plain" && mv "$tmp/state-kept" "$tmp/state-plain"
+run plain && same "$(ask "$tmp/plain")" "$want"
+ok $? "with its own it goes on"
+
 mkdir "$tmp/bad" && cp "$tmp/in/a.parquet" "$tmp/bad/a.parquet" && head -c 5000 "$tmp/in/b.parquet" >"$tmp/bad/b.parquet"
 pipeline bad "$tmp/bad" "$tmp/badout"
 run bad
