@@ -6,8 +6,11 @@ tests_bench_json_columns_SOURCES = tests/bench/json_columns.c
 tests_bench_json_columns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/core
 tests_bench_json_columns_LDADD = core/libpenstock.la
 
-# Figures, not checks: how fast the main job is beside its peers.
-EXTRA_DIST += tests/bench/run tests/bench/peers.py tests/bench/arrow_rs/Cargo.toml tests/bench/arrow_rs/src/main.rs
+# Figures, not checks: the main job beside its peers, commits, queries, the journal. make bench BENCH_ROWS=1000000 BENCH_PEERS=arrow-rs
+EXTRA_DIST += tests/bench/run tests/bench/commits tests/bench/ends tests/bench/bench.py tests/bench/peers.py \
+	tests/bench/arrow_rs/Cargo.toml tests/bench/arrow_rs/src/main.rs
 .PHONY: bench
-bench: all
+bench: all tests/bench/journal_rate$(EXEEXT)
 	top_builddir='$(abs_top_builddir)' $(PYTHON3) $(srcdir)/tests/bench/run $(BENCH_PEERS)
+	top_builddir='$(abs_top_builddir)' $(PYTHON3) $(srcdir)/tests/bench/commits
+	top_builddir='$(abs_top_builddir)' $(PYTHON3) $(srcdir)/tests/bench/ends
