@@ -97,8 +97,7 @@ static uint64_t path_hash(const struct catalog *c, uint32_t file)
     return hash_bytes(c->files[file].path, strlen(c->files[file].path));
 }
 
-/* The newest of those that were known by this device and inode, for inodes are used again. */
-uint32_t catalog_by_inode(const struct catalog *c, uint64_t dev, uint64_t ino)
+uint32_t catalog_by_inode(const struct catalog *c, uint64_t dev, uint64_t ino, uint32_t below)
 {
     const struct table *t = &c->by_inode;
     uint32_t found = FILE_NONE;
@@ -106,20 +105,20 @@ uint32_t catalog_by_inode(const struct catalog *c, uint64_t dev, uint64_t ino)
         return FILE_NONE;
     for (size_t at = hash_inode(dev, ino) & (t->room - 1); t->v[at] != FILE_NONE; at = (at + 1) & (t->room - 1)) {
         const struct known_file *f = &c->files[t->v[at]];
-        if (f->dev == dev && f->ino == ino && (found == FILE_NONE || t->v[at] > found))
+        if (f->dev == dev && f->ino == ino && t->v[at] < below && (found == FILE_NONE || t->v[at] > found))
             found = t->v[at];
     }
     return found;
 }
 
-uint32_t catalog_by_path(const struct catalog *c, const char *path)
+uint32_t catalog_by_path(const struct catalog *c, const char *path, uint32_t below)
 {
     const struct table *t = &c->by_path;
     uint32_t found = FILE_NONE;
     if (!t->room)
         return FILE_NONE;
     for (size_t at = hash_bytes(path, strlen(path)) & (t->room - 1); t->v[at] != FILE_NONE; at = (at + 1) & (t->room - 1))
-        if (strcmp(c->files[t->v[at]].path, path) == 0 && (found == FILE_NONE || t->v[at] > found))
+        if (t->v[at] < below && strcmp(c->files[t->v[at]].path, path) == 0 && (found == FILE_NONE || t->v[at] > found))
             found = t->v[at];
     return found;
 }
@@ -233,15 +232,14 @@ pen_status catalog_recall(struct catalog *c, const char *name, const char *incar
     char *path = strndup(name, (size_t)(hash - name));
     if (!path)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    uint32_t file = catalog_by_path(c, path);
-    const struct identity *known = file == FILE_NONE ? NULL : &c->files[file].id;
-    if (!known || known->head_size != id.head_size || known->head_hash != id.head_hash || known->dev != id.dev || known->ino != id.ino) {
-        /* Rare: several that lay at one path, one after the other. */
-        file = catalog_by_inode(c, id.dev, id.ino);
-        known = file == FILE_NONE ? NULL : &c->files[file].id;
-        if (!known || known->head_size != id.head_size || known->head_hash != id.head_hash || strcmp(c->files[file].name, path) != 0)
-            file = catalog_add_file(c, path, &id);
+    uint32_t file = catalog_by_inode(c, id.dev, id.ino, FILE_NONE);
+    for (; file != FILE_NONE; file = catalog_by_inode(c, id.dev, id.ino, file)) {
+        const struct known_file *f = &c->files[file];
+        if (f->id.head_size == id.head_size && f->id.head_hash == id.head_hash && strcmp(f->name, path) == 0)
+            break;
     }
+    if (file == FILE_NONE)
+        file = catalog_add_file(c, path, &id);
     free(path);
     uint32_t range = file == FILE_NONE ? FILE_NONE : catalog_add_range(c, file, begin);
     if (range == FILE_NONE)

@@ -91,9 +91,10 @@ struct catalog {
 void catalog_fini(struct catalog *c);
 /* Takes in a range that was read before, as its partition's name and incarnation tell. */
 pen_status catalog_recall(struct catalog *c, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err);
-/* The file that now has this device and inode, or that now lies at path; FILE_NONE. */
-uint32_t catalog_by_inode(const struct catalog *c, uint64_t dev, uint64_t ino);
-uint32_t catalog_by_path(const struct catalog *c, const char *path);
+/* Files that were last known by this device and inode, or at this path: several, for inodes and paths are used again. The highest one below
+ * `below` (FILE_NONE: of all); FILE_NONE. */
+uint32_t catalog_by_inode(const struct catalog *c, uint64_t dev, uint64_t ino, uint32_t below);
+uint32_t catalog_by_path(const struct catalog *c, const char *path, uint32_t below);
 /* A new file or range; FILE_NONE: out of memory. Ranges of a file are kept in order. */
 uint32_t catalog_add_file(struct catalog *c, const char *path, const struct identity *id);
 uint32_t catalog_add_range(struct catalog *c, uint32_t file, uint64_t begin);

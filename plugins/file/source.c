@@ -220,34 +220,48 @@ static pen_status is_same(const struct catalog *c, uint32_t file, const char *pa
 /* First pass: files that lie where they lay, or that were renamed. */
 static pen_status known_by_inode(struct file_source *s, const struct listed *l, struct pen_error *err)
 {
-    uint32_t file = catalog_by_inode(&s->catalog, l->dev, l->ino);
-    struct stat st;
-    bool same;
-    if (file == FILE_NONE || s->catalog.files[file].seen == s->listings)
-        return PEN_OK;
-    struct known_file *f = &s->catalog.files[file];
-    if (f->resolved && !f->gone && !f->changed && l->size >= f->size && strcmp(f->path, l->path) == 0) {
-        f->seen = s->listings;
-        f->size = l->size;
-        return PEN_OK;
+    struct catalog *c = &s->catalog;
+    for (uint32_t file = catalog_by_inode(c, l->dev, l->ino, FILE_NONE); file != FILE_NONE; file = catalog_by_inode(c, l->dev, l->ino, file)) {
+        struct known_file *f = &c->files[file];
+        struct stat st;
+        bool same;
+        if (f->seen == s->listings)
+            return PEN_OK;
+        if (f->resolved && !f->gone && !f->changed && l->size >= f->size && strcmp(f->path, l->path) == 0) {
+            f->seen = s->listings;
+            f->size = l->size;
+            return PEN_OK;
+        }
+        pen_status status = is_same(c, file, l->path, &same, &st, err);
+        if (status != PEN_OK)
+            return status == PEN_SKIP ? PEN_OK : status;
+        if (same)
+            return found(s, file, l->path, l->dev, l->ino, l->size, err);
     }
-    pen_status status = is_same(&s->catalog, file, l->path, &same, &st, err);
-    if (status == PEN_SKIP || (status == PEN_OK && !same))
-        return PEN_OK;
-    return status < 0 ? status : found(s, file, l->path, l->dev, l->ino, l->size, err);
+    return PEN_OK;
+}
+
+static bool was_seen(const struct file_source *s, const struct listed *l)
+{
+    const struct catalog *c = &s->catalog;
+    for (uint32_t file = catalog_by_inode(c, l->dev, l->ino, FILE_NONE); file != FILE_NONE; file = catalog_by_inode(c, l->dev, l->ino, file))
+        if (c->files[file].seen == s->listings)
+            return true;
+    return false;
 }
 
 /* Second pass: a known file that was copied over itself, or a new one. */
 static pen_status known_by_path(struct file_source *s, const struct listed *l, struct pen_error *err)
 {
     struct catalog *c = &s->catalog;
-    uint32_t file = catalog_by_inode(c, l->dev, l->ino);
-    struct stat st;
-    bool same;
-    if (l->size == 0 || (file != FILE_NONE && c->files[file].seen == s->listings))
+    if (l->size == 0 || was_seen(s, l))
         return PEN_OK; /* an empty file has nothing to be known by, nor to be read */
-    file = catalog_by_path(c, l->path);
-    if (file != FILE_NONE && c->files[file].seen != s->listings) {
+    uint32_t file = catalog_by_path(c, l->path, FILE_NONE);
+    for (; file != FILE_NONE; file = catalog_by_path(c, l->path, file)) {
+        struct stat st;
+        bool same;
+        if (c->files[file].seen == s->listings)
+            continue;
         pen_status status = is_same(c, file, l->path, &same, &st, err);
         if (status != PEN_OK)
             return status < 0 ? status : PEN_OK;
@@ -269,10 +283,30 @@ static pen_status known_by_path(struct file_source *s, const struct listed *l, s
     return file == FILE_NONE ? pen_fail(err, PEN_FATAL, "out of memory") : found(s, file, l->path, l->dev, l->ino, l->size, err);
 }
 
+/* Whether folder/name is this file; then it has been found (move_only: it lies there, and no more). */
+static pen_status look_at(struct file_source *s, const char *folder, const char *name, uint32_t file, bool move_only, struct pen_error *err)
+{
+    struct stat st;
+    char *path;
+    bool same;
+    pen_status status = PEN_OK;
+    if (asprintf(&path, "%s%s", folder, name) < 0)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    if (is_same(&s->catalog, file, path, &same, &st, NULL) == PEN_OK && same) {
+        if (!move_only)
+            status = found(s, file, path, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size, err);
+        else if (!catalog_move(&s->catalog, file, path, (uint64_t)st.st_dev, (uint64_t)st.st_ino))
+            status = pen_fail(err, PEN_FATAL, "out of memory");
+    }
+    free(path);
+    return status;
+}
+
 /* Looks through a folder for files that have left their paths: for all that this listing has not seen, or for `only` one, which is then
  * moved and no more. */
 static pen_status look_through(struct file_source *s, const char *folder, uint32_t only, struct pen_error *err)
 {
+    const struct catalog *c = &s->catalog;
     DIR *d = opendir(*folder ? folder : ".");
     struct stat st;
     pen_status status = PEN_OK;
@@ -280,22 +314,10 @@ static pen_status look_through(struct file_source *s, const char *folder, uint32
         return PEN_OK; /* gone as well */
     uint64_t dev = fstat(dirfd(d), &st) == 0 ? (uint64_t)st.st_dev : 0;
     for (struct dirent *e; status == PEN_OK && (e = readdir(d));) {
-        uint32_t file = catalog_by_inode(&s->catalog, dev, (uint64_t)e->d_ino);
-        char *path;
-        bool same;
-        if (file == FILE_NONE || (only != FILE_NONE ? file != only : s->catalog.files[file].seen == s->listings || s->catalog.files[file].gone))
-            continue;
-        if (asprintf(&path, "%s%s", folder, e->d_name) < 0) {
-            status = pen_fail(err, PEN_FATAL, "out of memory");
-            break;
-        }
-        if (is_same(&s->catalog, file, path, &same, &st, NULL) != PEN_OK || !same)
-            status = PEN_OK;
-        else if (only == FILE_NONE)
-            status = found(s, file, path, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size, err);
-        else if (!catalog_move(&s->catalog, file, path, (uint64_t)st.st_dev, (uint64_t)st.st_ino))
-            status = pen_fail(err, PEN_FATAL, "out of memory");
-        free(path);
+        uint32_t file = catalog_by_inode(c, dev, (uint64_t)e->d_ino, FILE_NONE);
+        for (; file != FILE_NONE && status == PEN_OK; file = catalog_by_inode(c, dev, (uint64_t)e->d_ino, file))
+            if (only != FILE_NONE ? file == only : c->files[file].seen != s->listings && !c->files[file].gone)
+                status = look_at(s, folder, e->d_name, file, only != FILE_NONE, err);
     }
     closedir(d);
     return status;
