@@ -348,8 +348,8 @@ pen_status pen_url_join(char *buf, size_t size, const char *base, const char *na
 
 static bool is_plain(char c, bool first)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '=' ||
-           (c == '.' && !first);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           (c == '.' && !first) || (unsigned char)c >= 0x80;
 }
 
 const char *pen_path_escape(char *buf, size_t size, const char *text, size_t n)
@@ -371,6 +371,8 @@ const char *pen_path_escape(char *buf, size_t size, const char *text, size_t n)
             memcpy(buf + at, (char[3]){ '%', "0123456789ABCDEF"[(unsigned char)text[i] >> 4], "0123456789ABCDEF"[text[i] & 15] }, 3);
         at += need;
     }
+    for (; i < n && at > 0 && ((unsigned char)text[i] & 0xc0) == 0x80; at--) /* not within a character */
+        i--;
     buf[at] = '\0';
     if (i < n) { /* FNV-1a of what was cut off */
         uint64_t hash = 0xcbf29ce484222325u;

@@ -160,13 +160,13 @@ static void writer_abandon(void *writer)
     pen_files_abandon(((struct writer *)writer)->files);
 }
 
-/* Paths in the log are percent-encoded; those of files.h hold only characters that stay, and '%'. */
+/* Paths in the log are percent-encoded; those of files.h hold only characters that stay, '%', and what is not ASCII. */
 static void put_path(struct delta_text *t, const char *path)
 {
     struct delta_text encoded = { 0 };
     for (const char *p = path; *p; p++)
-        if (*p == '%')
-            delta_text_add(&encoded, "%25");
+        if (*p == '%' || (unsigned char)*p >= 0x80)
+            delta_text_format(&encoded, "%%%02X", (unsigned)(unsigned char)*p);
         else
             delta_text_bytes(&encoded, p, 1);
     delta_text_string(t, encoded.p ? encoded.p : "", encoded.n);

@@ -74,7 +74,7 @@ static const char *next_value(const char **key)
 
 static pen_status make_path(struct pen_files *f, struct open_file *o, struct pen_error *err)
 {
-    char name[256], level[512];
+    char name[128], level[256]; /* together what file systems take as one name */
     struct pen_buf path = { 0 };
     const char *key = o->key;
     pen_status st = PEN_OK;
@@ -88,7 +88,10 @@ static pen_status make_path(struct pen_files *f, struct open_file *o, struct pen
             st = pen_fail(err, PEN_FATAL, "out of memory");
         pen_path_escape(name, sizeof name, column, strlen(column));
         if (value)
-            pen_path_escape(level, sizeof level, value, strlen(value));
+            pen_path_escape(level, sizeof level - strlen(name) - 1, value, strlen(value));
+        if (value && strchr(level, '~') && f->options.mode == PEN_FILES_TOKEN && st >= 0) /* for these the folder's name is all that says it */
+            st = pen_fail(err, PEN_BADDATA, "partition column %s: \"%.40s…\", of %zu bytes, is too long for the name of a folder", column, value,
+                          strlen(value));
         if (st < 0 || (st = pen_buf_put(&path, name, strlen(name), err)) < 0 || (st = pen_buf_put(&path, "=", 1, err)) < 0)
             break;
         st = value ? pen_buf_put(&path, level, strlen(level), err) : pen_buf_put(&path, PEN_NULL_PARTITION, strlen(PEN_NULL_PARTITION), err);

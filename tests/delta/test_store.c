@@ -253,7 +253,7 @@ static void test_store__names(void)
            joins[i].base, joins[i].name, buf);
     ok(pen_url_join(buf, 5, "ab", "c", NULL) == PEN_OK && pen_url_join(buf, 5, "ab", "cd", NULL) == PEN_FATAL, "what does not fit is refused");
     static const struct { const char *text, *want; } escapes[] = {
-        { "aZ9_-.=", "aZ9_-.=" }, { ".x", "%2Ex" }, { "..", "%2E." }, { "a/b", "a%2Fb" }, { "\xc3\xa9 %~", "%C3%A9%20%25%7E" }, { "", "" },
+        { "aZ9_-.", "aZ9_-." }, { "a=b", "a%3Db" }, { ".x", "%2Ex" }, { "..", "%2E." }, { "a/b", "a%2Fb" }, { "\xc3\xa9 %~", "\xc3\xa9%20%25%7E" }, { "", "" },
     };
     for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
         ok(strcmp(pen_path_escape(buf, sizeof buf, escapes[i].text, strlen(escapes[i].text)), escapes[i].want) == 0, "\"%s\" escapes to %s",
@@ -262,6 +262,8 @@ static void test_store__names(void)
     pen_path_escape(buf, 32, "0123456789012345678901234567890123456789a", 41);
     pen_path_escape(other, 32, "0123456789012345678901234567890123456789b", 41);
     ok(strlen(buf) == 31 && strncmp(buf, other, 14) == 0 && strcmp(buf, other) != 0, "long texts end in a hash: %s", buf);
+    pen_path_escape(buf, 21, "a\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 21);
+    ok(strncmp(buf, "a\xc3\xa9~", 4) == 0 && strlen(buf) == 20, "and are not cut within a character");
     pen_path_escape(buf, 32, "0123456789012345678901234567890", 31);
     ok(strcmp(buf, "0123456789012345678901234567890") == 0, "a text that just fits stays whole");
 }

@@ -92,8 +92,9 @@ pen_status pen_store_discard(const struct pen_host *host, const char *token, str
 
 /* base and name joined by one '/', into buf; PEN_FATAL when it does not fit. Name is used as it is. */
 pen_status pen_url_join(char *buf, size_t size, const char *base, const char *name, struct pen_error *err);
-/* Percent-escapes everything but letters, digits, '_', '-', '.', '=' of `text` (a leading '.' too), so that a value out of a record or a
- * partition's name can be one level of a path; '/' is escaped too. Returns buf; text too long for it ends in a hash of the rest. */
+/* Percent-escapes of ASCII all but letters, digits, '_', '-', '.' (a leading '.' too), so that a value out of a record or a partition's name
+ * can be one level of a path, as Hive names them: '/' is escaped, and '='; what is not ASCII stays. Returns buf; text too long for it ends in '~' and a hash of the rest, and
+ * there is no '~' otherwise. */
 const char *pen_path_escape(char *buf, size_t size, const char *text, size_t n);
 
 #ifdef __cplusplus
