@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The readers of other makers. Each is a class with a name, and read(format, path, columns, where) that answers an Arrow table; `format` is delta or parquet, `where`
 a Filter or None."""
+import datetime
 import glob
 import os
 
@@ -36,7 +37,7 @@ def by_arrow(where):
     import sample
     if where is None:
         return None
-    return where.apply(pc.field(where.column), lambda c: c.is_null(), lambda v: pa.scalar(v, sample.SCHEMA.field(where.column).type))
+    return where.apply(pc.field(where.column), lambda c: c.is_null(), lambda v: pa.scalar(v, sample.FLAT.get(where.column)))
 
 
 class PyArrow:
@@ -144,7 +145,9 @@ class Spark:
     def literal(self, value):
         """Its own conversion of a time goes through the Julian calendar."""
         at = harness.plain(value)
-        return self.f.expr("timestamp_micros(%d)" % at[1]) if isinstance(at, tuple) and at[0] == "at" else self.f.lit(value)
+        if isinstance(at, tuple) and at[0] == "at":
+            return self.f.expr("timestamp_micros(%d)" % at[1])
+        return self.f.expr("date_from_unix_date(%d)" % (at - harness.EPOCH.date()).days) if isinstance(at, datetime.date) else self.f.lit(value)
 
     def read(self, form, path, columns=None, where=None):
         frame = self.session.read.format(form).load(path)

@@ -28,7 +28,7 @@ def ok(good, what, why=""):
     failed += not good
     print("%sok %d - %s" % ("" if good else "not ", count, what))
     if not good:
-        for line in str(why)[:1500].splitlines():
+        for line in str(why)[:int(os.environ.get("READERS_WIDE", 1500))].splitlines():
             print("# " + line)
     if os.environ.get("READERS_TIMES"):
         print("# at %.1f s" % (time.monotonic() - began))

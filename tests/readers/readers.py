@@ -9,14 +9,14 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 work = tempfile.mkdtemp(prefix="penstock-readers-")
-os.environ["TMPDIR"] = work
+os.environ.update(TMPDIR=work, LC_ALL="C.UTF-8")  # Java takes its file names' encoding from the locale
 tempfile.tempdir = work
 os.chdir(work)
 
 import engines
 import harness
 
-MODULES = os.environ.get("READERS", "values").split()
+MODULES = os.environ.get("READERS", "values partitions").split()
 
 readers = engines.all_there()
 if os.environ.get("READERS_ONLY"):

@@ -97,5 +97,5 @@ def check(work, readers):
                 if form not in engine.formats:
                     continue
                 attempt("%s reads %s/%s, values equal" % (engine.name, form, name), lambda: differences(engine.read(form, path).to_pylist(), rows))
-                if name != "plain":
+                if name == "small" or name == "zstd" and engine.name != "Spark":
                     attempt("%s asks %s/%s, by every column" % (engine.name, form, name), lambda: ask(engine, form, path, rows, engine.name == "Spark"))
