@@ -42,6 +42,13 @@ tests_fuzz_fuzz_journal_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_journal_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_journal_LDADD = core/libpenstock.la
 endif
+if PLUGIN_FILE
+fuzz_programs += tests/fuzz/fuzz_csv
+tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c plugins/file/csv.c plugins/file/csv.h plugins/file/replay.c plugins/file/replay.h
+tests_fuzz_fuzz_csv_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_csv_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_csv_LDADD = core/libpenstock.la
+endif
 EXTRA_PROGRAMS += $(fuzz_programs)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds.py
 FUZZ_SECONDS = 600

@@ -129,6 +129,8 @@ SEEDS = {
         b'{"i":1,"t":"a\\u00e9\\ud83d\\ude00","n":-9007199254740993,"x":1.5e-3,"b":true,"w":"2021-01-05T12:34:56Z","d":"2021-01-05",'
         b'"y":"AQID","p":12.5000,"j":{"a":[1,{}]},"l":[1,2.5],"s":{"a":1,"b":null}}',
         b'{"i":7528.0}\n\n{"i":7.528e3,"z":[[[]]],"i":2}\r\n{"i":"1"}\n{"t":"\xff"}\n[1]\n{"i":1,"t":"\\ud800"}', line(PIN), line(GEO)],
+    "fuzz_csv": [bytes([flags, step]) + text for flags in (0, 4, 5) for step in (0, 6) for text in (
+        b'a,b,c\n1,"x ""y""\nz",\n\n-1.5e3,true,"\\"\r\n', b'\xef\xbb\xbf"a;1";b\r\n"1";2\r\n"open;3\n4;5\n"x"y;6\n7', b'a\n"\n"" \n')],
     "fuzz_times": [
         time("yyyy-MM-dd HH:mm:ss", "2021-01-05 12:34:56"), time("", "2021-01-05T12:34:56.123456789+05:30"), time("", "01/05/2021, 12:34:56"),
         time("yyyy/MM/dd'T'HHmm", "2021/01/05T1234")],
