@@ -134,7 +134,7 @@ class Spark:
             "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog", "spark.ui.enabled": "false",
             "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.databricks.delta.snapshotPartitions": "1",
             "spark.sql.shuffle.partitions": "1", "spark.sql.session.timeZone": "Asia/Tokyo", "spark.log.level": "ERROR",
-            "spark.sql.legacy.parquet.nanosAsLong": "false", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
             "spark.sql.warehouse.dir": os.path.join(os.environ["TMPDIR"], "warehouse"), "spark.databricks.delta.retentionDurationCheck.enabled": "false"}
         builder = SparkSession.builder.master("local[1]").appName("readers")
         for k, v in options.items():

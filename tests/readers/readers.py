@@ -16,7 +16,7 @@ os.chdir(work)
 import engines
 import harness
 
-MODULES = os.environ.get("READERS", "values partitions").split()
+MODULES = os.environ.get("READERS", "values partitions upkeep").split()
 
 readers = engines.all_there()
 if os.environ.get("READERS_ONLY"):
