@@ -75,6 +75,16 @@ pen_status delta_shown(struct delta_sink *d, const char *prefix,
     return st < 0 ? st : PEN_OK;
 }
 
+void delta_note_own(struct delta_sink *d, const char *key)
+{
+    const char *first = strchr(key, '/'), *second = first ? strchr(first + 1, '/') : NULL;
+    size_t n = second ? (size_t)(second - key) + 1 : 0;
+    if (d->own[0] || !n || n >= sizeof d->own)
+        return;
+    memcpy(d->own, key, n);
+    d->own[n] = '\0';
+}
+
 static bool bases_hold(const struct delta_sink *d, const struct pen_plan *plan)
 {
     for (size_t i = 0; i < plan->n_moves; i++) {
@@ -178,6 +188,8 @@ pen_status delta_publish(struct delta_sink *d, const struct pen_plan *plan, pen_
     struct looking l = { .plan = plan->id };
     const struct delta_watch watch = { look, &l };
     bool gone = false, jumped = false, again = strcmp(d->open_plan, plan->id) == 0;
+    if (plan->n_moves)
+        delta_note_own(d, plan->moves[0].key);
     int64_t updated;
     struct delta_text entry = { 0 };
     pen_status st = delta_store_time(d, &updated, err);

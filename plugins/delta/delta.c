@@ -78,6 +78,7 @@ static pen_status sink_shown(void *ctx, const char *prefix,
 {
     struct delta_sink *d = ctx;
     bool jumped;
+    delta_note_own(d, prefix);
     pen_status st = delta_state_refresh(&d->state, d->host, NULL, &jumped, err);
     if (st >= 0 && (d->state.version < 0 || !delta_table_unchanged(d)))
         st = delta_table_open(d, err);

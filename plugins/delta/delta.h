@@ -33,11 +33,14 @@ struct delta_sink {
     int64_t clock_offset;        /* the store's time less the monotonic clock, microseconds */
     int64_t clock_at;            /* when that was looked at; INT64_MIN: never */
     int64_t cleaned_at;          /* when old entries were looked for */
+    char own[512];               /* PIPELINE/SINK/, as the engine writes it in keys; empty until it has asked or published */
     char open_plan[128];         /* a plan whose put has no known outcome, and the slot that it was for */
     int64_t open_slot;
     bool unclear;                /* staged files may be pointed to by an entry that we could not see: nothing is deleted */
 };
 
+/* Notes with which beginning the engine's keys are this sink's. */
+void delta_note_own(struct delta_sink *d, const char *key);
 /* Makes the table where there is none, adds columns where it may, and checks that rows of `in` fit. Again after a change by others. */
 pen_status delta_table_open(struct delta_sink *d, struct pen_error *err);
 /* Looks whether rows of `in` fit the table that is there, where there is one, and changes nothing. */

@@ -34,23 +34,18 @@ static pen_status checkpoint(struct delta_sink *d, struct pen_error *err)
 /* Writes positions of this sink again that are half way to their expiry (delta.setTransactionRetentionDuration). */
 static pen_status renew(struct delta_sink *d, struct pen_error *err)
 {
-    char prefix[512];
     struct delta_text t = { 0 };
     int64_t now, keep = delta_interval(delta_pairs_get(&d->state.metadata.configuration, "delta.setTransactionRetentionDuration"), -1);
     size_t renewed = 0;
-    if (keep < 0 || !d->host)
+    if (keep < 0 || !d->own[0])
         return PEN_OK;
-    pen_path_escape(prefix, 200, pen_pipeline_name(d->host), strlen(pen_pipeline_name(d->host)));
-    strcat(prefix, "/");
-    pen_path_escape(prefix + strlen(prefix), 200, pen_stage_name(d->host), strlen(pen_stage_name(d->host)));
-    strcat(prefix, "/");
     pen_status st = delta_store_time(d, &now, err);
     if (st < 0)
         return st;
     delta_write_commit_info(d, &t, "WRITE", "{\"mode\":\"Append\"}", NULL, true);
     for (size_t i = 0; i < d->state.n_txns; i++) {
         struct delta_txn *x = &d->state.txns[i];
-        if (strncmp(x->app, prefix, strlen(prefix)) != 0 || (x->updated != INT64_MIN && now - x->updated < keep / 2))
+        if (strncmp(x->app, d->own, strlen(d->own)) != 0 || (x->updated != INT64_MIN && now - x->updated < keep / 2))
             continue;
         delta_write_txn(&t, x->app, x->version, now);
         renewed++;

@@ -437,6 +437,18 @@ static void test_maintain__renews_positions_half_way_to_their_expiry(void)
     SINK->maintain(&s.d, NULL);
     ok(s.d.state.version == 4, "once");
     SINK->stop(&s.d);
+
+    t = new_table(); /* a name that is written otherwise in keys than in paths */
+    run.pipeline = "p\xc3\xa4=";
+    properties = (struct pen_pairs){ 1, names, values };
+    sink_new(&s, t, one_column, DELTA_STRICT);
+    properties = (struct pen_pairs){ 0 };
+    publish(&s, "p4", "p%C3%A4=/sink/src/0", -1, 1);
+    clock_us += 4 * day;
+    SINK->maintain(&s.d, NULL);
+    ok(s.d.state.version == 2, "so is one of a pipeline with an unusual name");
+    SINK->stop(&s.d);
+    run.pipeline = "pipe";
 }
 
 static void make_old(const char *t, const char *name, int days)
