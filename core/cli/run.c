@@ -83,6 +83,7 @@ static int open_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
+    signal(SIGPIPE, SIG_IGN);           /* whoever writes to what was closed is told so by write() */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

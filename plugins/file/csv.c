@@ -119,13 +119,18 @@ static bool is_number(const char *s, size_t n)
     return s == end;
 }
 
+bool csv_is_literal(const char *s, size_t n)
+{
+    return (n == 4 && memcmp(s, "true", 4) == 0) || (n == 5 && memcmp(s, "false", 5) == 0) || is_number(s, n);
+}
+
 static void put_cell(struct pen_text *t, const struct cell *cell)
 {
     if (cell->quoted)
         put_string(t, cell);
     else if (cell->n == 0)
         pen_text_append(t, "null", 4);
-    else if ((cell->n == 4 && memcmp(cell->s, "true", 4) == 0) || (cell->n == 5 && memcmp(cell->s, "false", 5) == 0) || is_number(cell->s, cell->n))
+    else if (csv_is_literal(cell->s, cell->n))
         pen_text_append(t, cell->s, cell->n);
     else
         put_string(t, cell);

@@ -23,5 +23,7 @@ pen_status csv_begin(struct csv *c, const char *bytes, size_t n, bool at_end, bo
 size_t csv_feed(struct csv *c, struct pen_intake *in, const char *bytes, size_t n, bool at_end, uint64_t position, uint64_t limit, int64_t max_rows,
                 int64_t now, int64_t *due);
 void csv_fini(struct csv *c);
+/* Whether a cell without quotes is read as a JSON value (number, true, false) and not as text. */
+bool csv_is_literal(const char *s, size_t n);
 
 #endif

@@ -2,16 +2,17 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "csv.h"
 #include "sink.h"
 
 #include <string.h>
 
 #define RAW_VALUE 1 /* column of a raw batch */
 
-/* Quotes where it is needed to read the same text back; an empty text is quoted, so that it is not taken for null. */
-static void csv_text(struct pen_text *out, const char *s, size_t n, char delimiter)
+/* Quotes where it is needed to read the same back: an empty text, so that it is not taken for null, and text that looks like a number. */
+static void csv_text(struct pen_text *out, const char *s, size_t n, char delimiter, bool literal)
 {
-    bool quote = n == 0 || s[0] == ' ' || s[n - 1] == ' ';
+    bool quote = n == 0 || (!literal && csv_is_literal(s, n)) || s[0] == ' ' || s[n - 1] == ' ';
     for (size_t i = 0; !quote && i < n; i++)
         quote = s[i] == delimiter || s[i] == '"' || s[i] == '\n' || s[i] == '\r';
     if (!quote) {
@@ -39,15 +40,15 @@ static void csv_value(struct pen_text *out, const struct ArrowSchema *field, con
     if (pen_schema_type(field) == PEN_TYPE_UTF8) {
         size_t n;
         const char *s = pen_column_bytes(&c, row, &n);
-        csv_text(out, s, n, delimiter);
+        csv_text(out, s, n, delimiter, false);
         return;
     }
     pen_text_clear(scratch);
     pen_json_encode_value(scratch, field, array, row);
     if (scratch->n >= 2 && scratch->bytes[0] == '"')
-        csv_text(out, scratch->bytes + 1, scratch->n - 2, delimiter); /* times, bytes: no escapes in them */
+        csv_text(out, scratch->bytes + 1, scratch->n - 2, delimiter, false); /* times, bytes: no escapes in them */
     else if (scratch->n != 4 || memcmp(scratch->bytes, "null", 4) != 0)
-        csv_text(out, scratch->bytes, scratch->n, delimiter);
+        csv_text(out, scratch->bytes, scratch->n, delimiter, true);
     out->failed |= scratch->failed;
 }
 
@@ -92,7 +93,7 @@ void rows_header(struct pen_text *out, const struct file_sink *s)
         if (i)
             pen_text_append(out, s->delimiter, 1);
         const char *name = s->schema.children[i]->name;
-        csv_text(out, name, strlen(name), s->delimiter[0]);
+        csv_text(out, name, strlen(name), s->delimiter[0], true);
     }
     pen_text_put(out, "\n");
 }

@@ -4,10 +4,13 @@
 
 #include "sink.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +59,10 @@ static pen_status name_companions(struct file_sink *s, struct pen_error *err)
         s->sidecar = NULL;
         return no_memory(err);
     }
+    if (!s->standard_output && asprintf(&s->owner, "%s.owner", s->sidecar) < 0) {
+        s->owner = NULL;
+        return no_memory(err);
+    }
     return PEN_OK;
 }
 
@@ -65,6 +72,7 @@ static pen_status start(void *ctx, const struct pen_host *host, struct pen_error
     file_format format;
     bool one_file;
     s->host = host;
+    s->owner_fd = -1;
     file_kind(s->path, &format, &s->codec, &one_file);
     s->standard_output = strcmp(s->path, "-") == 0;
     s->folder = !one_file && !s->standard_output;
@@ -86,6 +94,7 @@ static pen_status start(void *ctx, const struct pen_host *host, struct pen_error
     if (status < 0) {
         free(s->near);
         free(s->sidecar);
+        free(s->owner);
     }
     return status;
 }
@@ -93,8 +102,11 @@ static pen_status start(void *ctx, const struct pen_host *host, struct pen_error
 static void stop(void *ctx)
 {
     struct file_sink *s = ctx;
+    if (s->owner_fd >= 0)
+        close(s->owner_fd);
     free(s->near);
     free(s->sidecar);
+    free(s->owner);
     pen_schema_release(&s->schema);
 }
 
@@ -118,6 +130,31 @@ static pen_status last_number(void *arg, const struct pen_object *o, struct pen_
     return PEN_OK;
 }
 
+/* One sink alone appends to a file, for it cuts away what another run of it may have left half done: not even one after the other. */
+static pen_status take_ownership(struct file_sink *s, struct pen_error *err)
+{
+    char ours[600], whose[600] = "";
+    int n = snprintf(ours, sizeof ours, "%.255s, sink %.255s\n", pen_pipeline_name(s->host), pen_stage_name(s->host));
+    s->owner_fd = open(s->owner, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (s->owner_fd < 0)
+        return pen_fail(err, PEN_FATAL, "%s: cannot make a file here: %s", s->owner, strerror(errno));
+    bool locked = flock(s->owner_fd, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK)
+        return pen_fail(err, PEN_FATAL, "%s: cannot lock: %s", s->owner, strerror(errno));
+    ssize_t got = pread(s->owner_fd, whose, sizeof whose - 1, 0);
+    whose[got > 0 ? got : 0] = '\0';
+    bool other = whose[0] && strcmp(whose, ours) != 0 && access(s->path, F_OK) == 0;
+    whose[strcspn(whose, "\n")] = '\0';
+    if (!locked)
+        return pen_fail(err, PEN_FATAL, "path = %s: pipeline %s is appending to it; two must not: give each a file of its own, or both a folder", s->path, whose);
+    if (other)
+        return pen_fail(err, PEN_FATAL, "path = %s: pipeline %s appends to it; two must not: give each a file of its own, or both a folder, or remove %s", s->path,
+                        whose, s->owner);
+    if (ftruncate(s->owner_fd, 0) != 0 || pwrite(s->owner_fd, ours, (size_t)n, 0) != n)
+        return pen_fail(err, PEN_FATAL, "%s: cannot write: %s", s->owner, strerror(errno));
+    return PEN_OK;
+}
+
 static pen_status open_sink(void *ctx, struct pen_error *err)
 {
     struct file_sink *s = ctx;
@@ -126,7 +163,7 @@ static pen_status open_sink(void *ctx, struct pen_error *err)
         return pen_store_list(s->host, s->path, NULL, false, last_number, s, err); /* names go on where they stood */
     if (!s->standard_output && stat(s->path, &st) == 0 && !S_ISREG(st.st_mode))
         return pen_fail(err, PEN_BADCONF, "path = %s: not a file", s->path);
-    return PEN_OK;
+    return s->standard_output ? PEN_OK : take_ownership(s, err);
 }
 
 /* -- a lane's writer ------------------------------------------------------------------------------------------------------------ */

@@ -21,6 +21,8 @@ struct file_sink {
     file_codec codec;
     char *near;             /* one file, standard output: temporary files are called this and more */
     char *sidecar;          /* one file: where the length before the last append is kept */
+    char *owner;            /* and this, whose it is: locked while it is written to */
+    int owner_fd;           /* -1 */
     struct ArrowSchema schema;
     char run[24];           /* this process: part of names */
     atomic_uint_fast64_t next; /* number of the next file */

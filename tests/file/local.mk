@@ -7,10 +7,10 @@ if PLUGIN_GENERATE
 check_PROGRAMS += tests/file/generate_test
 TESTS += tests/file/generate_test tests/file/generate_test.py
 if PLUGIN_FILE
-TESTS += tests/file/pipeline_test.sh tests/file/follow_test.py
+TESTS += tests/file/pipeline_test.sh tests/file/follow_test.py tests/file/sink_test.py
 endif
 endif
-EXTRA_DIST += tests/file/generate_test.py tests/file/pipeline_test.sh tests/file/follow_test.py
+EXTRA_DIST += tests/file/generate_test.py tests/file/pipeline_test.sh tests/file/follow_test.py tests/file/sink_test.py
 tests_file_driver = tests/file/driver.c tests/file/driver.h tests/tap.h
 tests_file_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/core -I$(top_srcdir)
 tests_file_source_test_SOURCES = tests/file/source_test.c $(tests_file_driver) $(file_sources)
