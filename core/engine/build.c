@@ -19,10 +19,18 @@ struct typing {
 static pen_status mistake(const struct typing *t, const struct pen_stage *s, const struct pen_edge *e, const struct pen_error *why,
                           struct pen_error *err)
 {
-    if (!t->c || why->code == PEN_FATAL)
-        return pen_fail(err, PEN_BADCONF, "%s: %s", s->name, why->msg);
+    if (!t->c || why->code == PEN_FATAL) /* no mistake of the file's: nothing after it makes sense */
+        return pen_fail(err, why->code == PEN_FATAL ? PEN_FATAL : PEN_BADCONF, "%s: %s", s->name, why->msg);
     pen_config_mistake(t->c, e ? e->place : s->config->section->place, NULL, "%s: %s", s->name, why->msg);
     return PEN_BADCONF;
+}
+
+static void drop_outputs(struct pen_stage *s)
+{
+    while (s->n_outputs) {
+        pen_schema_release(&s->outputs[--s->n_outputs]);
+        free(s->output_names[s->n_outputs]);
+    }
 }
 
 static pen_status note_outputs(struct pen_stage *s, const struct pen_output *outputs, size_t n, struct pen_error *err)
@@ -41,8 +49,12 @@ static pen_status note_outputs(struct pen_stage *s, const struct pen_output *out
         s->output_intake[i] = intake;
         s->output_names[i] = strdup(outputs[i].name ? outputs[i].name : "");
         s->n_outputs = i + 1;
-        if (st < 0 || !s->output_names[i])
-            return st < 0 ? st : pen_fail(err, PEN_FATAL, "out of memory");
+        if (st >= 0 && !s->output_names[i])
+            st = pen_fail(err, PEN_FATAL, "out of memory");
+        if (st < 0) { /* half of them are no use to what reads them */
+            drop_outputs(s);
+            return st;
+        }
     }
     return PEN_OK;
 }
@@ -235,6 +247,8 @@ static pen_status type_sources(struct typing *t, struct pen_error *err)
         struct pen_error why = { 0 };
         if ((s->kind == PEN_STAGE_SOURCE || s->kind == PEN_STAGE_TRANSPORT) && type_source(t, i, &why) < 0)
             worst = mistake(t, s, NULL, &why, err);
+        if (worst == PEN_FATAL)
+            return worst;
     }
     return worst;
 }
@@ -244,7 +258,7 @@ static pen_status type_rest(struct typing *t, struct pen_error *err)
     pen_status worst = order_stages(t->g, err);
     for (size_t i = 0; worst >= 0 && i < t->g->n_stages; i++) {
         pen_status st = type_stage(t, t->g->order[i], err);
-        if (st < 0 && !t->c)
+        if (st == PEN_FATAL || (st < 0 && !t->c))
             return st;
         worst = st < 0 ? PEN_OK : worst; /* the rest is looked at all the same: every problem at once */
     }

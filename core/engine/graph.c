@@ -114,19 +114,17 @@ static void add_unique(unsigned *v, size_t *n, unsigned x)
     v[(*n)++] = x;
 }
 
-/* Whether anything leads from this stage to a sink or a transport. */
-static bool leads_somewhere(const struct pen_graph *g, unsigned stage)
+/* For each stage whether anything leads from it to a sink or a transport; NULL: out of memory. */
+static bool *find_leading(const struct pen_graph *g)
 {
-    bool *reach = calloc(g->n_stages + 1, sizeof *reach), found;
+    bool *reach = calloc(g->n_stages + 1, sizeof *reach);
     for (size_t i = g->n_stages; reach && i-- > 0;) {
         unsigned s = g->order[i];
         for (size_t e = 0; e < g->n_edges; e++)
             if (g->edges[e].from == s && (is_end(g, g->edges[e].to) || reach[g->edges[e].to]))
                 reach[s] = true;
     }
-    found = reach && reach[stage];
-    free(reach);
-    return found;
+    return reach;
 }
 
 /* Puts the anchor last: the last sink that shows positions itself, else the last. */
@@ -142,7 +140,8 @@ static void order_sinks(const struct pen_graph *g, struct pen_segment_def *d)
     d->sinks[d->n_sinks - 1] = stage;
 }
 
-static pen_status fill_segment(const struct pen_graph *g, struct pen_segment_def *d, unsigned *parent, unsigned root, struct pen_error *err)
+static pen_status fill_segment(const struct pen_graph *g, struct pen_segment_def *d, unsigned *parent, const bool *leads, unsigned root,
+                               struct pen_error *err)
 {
     d->sources = calloc(g->n_stages + 1, sizeof *d->sources);
     d->transforms = calloc(g->n_stages + 1, sizeof *d->transforms);
@@ -155,7 +154,7 @@ static pen_status fill_segment(const struct pen_graph *g, struct pen_segment_def
         unsigned s = g->order[i];
         if (root_of(parent, s) != root)
             continue;
-        if (g->stages[s].kind == PEN_STAGE_TRANSFORM && leads_somewhere(g, s))
+        if (g->stages[s].kind == PEN_STAGE_TRANSFORM && leads[s])
             d->transforms[d->n_transforms++] = s;
     }
     for (unsigned s = 0; s < g->n_stages; s++)
@@ -163,7 +162,7 @@ static pen_status fill_segment(const struct pen_graph *g, struct pen_segment_def
             d->sinks[d->n_sinks++] = s;
     for (unsigned e = 0; e < g->n_edges; e++) {
         const struct pen_edge *edge = &g->edges[e];
-        if (root_of(parent, edge->to) != root || !(is_end(g, edge->to) || leads_somewhere(g, edge->to)))
+        if (root_of(parent, edge->to) != root || !(is_end(g, edge->to) || leads[edge->to]))
             continue;
         d->edges[d->n_edges++] = e;
         if (g->stages[edge->from].kind == PEN_STAGE_SOURCE || g->stages[edge->from].kind == PEN_STAGE_TRANSPORT)
@@ -223,15 +222,16 @@ static pen_status link_segments(struct pen_graph *g, struct pen_error *err)
 pen_status pen_graph_cut(struct pen_graph *g, const char *const *only, size_t n_only, struct pen_error *err)
 {
     unsigned *parent = group_stages(g);
+    bool *leads = find_leading(g);
     pen_status st = PEN_OK;
     g->segments = calloc(g->n_stages + 1, sizeof *g->segments);
-    if (!parent || !g->segments)
+    if (!parent || !leads || !g->segments)
         st = pen_fail(err, PEN_FATAL, "out of memory");
     for (unsigned i = 0; st >= 0 && i < g->n_stages; i++) {
         struct pen_segment_def *d = &g->segments[g->n_segments];
         if (root_of(parent, i) != i)
             continue;
-        st = fill_segment(g, d, parent, i, err);
+        st = fill_segment(g, d, parent, leads, i, err);
         if (st >= 0 && d->n_sinks && d->n_sources && wanted(g, d, only, n_only)) {
             g->n_segments++;
             continue;
@@ -240,5 +240,6 @@ pen_status pen_graph_cut(struct pen_graph *g, const char *const *only, size_t n_
         memset(d, 0, sizeof *d);
     }
     free(parent);
+    free(leads);
     return st < 0 ? st : link_segments(g, err);
 }

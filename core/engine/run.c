@@ -176,10 +176,10 @@ static pen_status open_dead(struct pen_engine *e, const char *path, struct pen_e
 static pen_status open_segments(struct pen_engine *e, struct pen_error *err)
 {
     pen_status st = PEN_OK;
-    e->n_segments = e->graph->n_segments;
-    e->segments = calloc(e->n_segments + 1, sizeof *e->segments);
+    e->segments = calloc(e->graph->n_segments + 1, sizeof *e->segments);
     if (!e->segments)
         return pen_fail(err, PEN_FATAL, "out of memory");
+    e->n_segments = e->graph->n_segments;
     for (size_t i = 0; i < e->n_segments; i++) {
         struct pen_segment *seg = &e->segments[i];
         seg->def = &e->graph->segments[i];

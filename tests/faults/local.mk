@@ -1,1 +1,10 @@
-# tests/faults.
+# tests/faults: whole pipelines that are killed, starved, lied to and fed with rubbish.
+EXTRA_DIST += tests/faults/faults.py
+check_LTLIBRARIES += tests/faults/fail.la
+tests_faults_fail_la_SOURCES = tests/faults/fail.c
+tests_faults_fail_la_CFLAGS = -std=gnu11 $(WARN_CFLAGS)
+tests_faults_fail_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_faults_fail_la_LIBADD = -ldl
+faults_tests = tests/faults/kills.py tests/faults/torture.py
+EXTRA_DIST += $(faults_tests)
+TESTS += $(faults_tests)
