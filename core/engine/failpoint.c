@@ -1,15 +1,18 @@
 /* failpoint.c - named places where a test makes a run exit, fail or wait.
  *
  * PENSTOCK_FAILPOINTS = "NAME=ACTION[@N][;…]": at the Nth time (default 1; 0: every time) that NAME is reached, ACTION is taken: exit (as if
- * killed: no clean-up), error, or delay:MILLISECONDS. Compiled in by --enable-failpoints.
+ * killed: no clean-up), error, or delay:MILLISECONDS. PENSTOCK_FAILPOINT_LOG = FILE: each NAME that is reached is added to it, a line each. Compiled in
+ * by --enable-failpoints.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
 #include <penstock/plugin.h>
 
 #ifdef PEN_FAILPOINTS
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,11 +25,14 @@ struct failpoint {
 };
 static struct failpoint points[32];
 static size_t n_points;
+static int log_fd = -1;
 static pthread_mutex_t points_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void parse_points(void)
 {
-    const char *s = getenv("PENSTOCK_FAILPOINTS");
+    const char *s = getenv("PENSTOCK_FAILPOINTS"), *log = getenv("PENSTOCK_FAILPOINT_LOG");
+    if (log)
+        log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     while (s && *s && n_points < sizeof points / sizeof *points) {
         struct failpoint *p = &points[n_points];
         size_t name = strcspn(s, "=;"), action;
@@ -53,10 +59,20 @@ static void parse_points(void)
 }
 static pthread_once_t points_once = PTHREAD_ONCE_INIT;
 
+static void log_hit(const char *name)
+{
+    char line[80];
+    int n = snprintf(line, sizeof line, "%s\n", name);
+    if (write(log_fd, line, (size_t)n) != n)
+        abort(); /* a test without its count is none */
+}
+
 pen_status pen_failpoint(const char *name, struct pen_error *err)
 {
     struct failpoint hit = { .name = "" };
     pthread_once(&points_once, parse_points);
+    if (log_fd >= 0)
+        log_hit(name);
     if (n_points == 0)
         return PEN_OK;
     pthread_mutex_lock(&points_lock);
