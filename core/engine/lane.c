@@ -467,6 +467,8 @@ static pen_status take_in(struct pen_lane *lane, unsigned s, struct pen_read *r,
         return st < 0 ? st : set_bound(lane, p, err);
     }
     st = pen_flow_run(&flow, r, err);
+    if (st == PEN_RETRY) /* a part of the batch may have been written already: once more would double it */
+        err->code = st = PEN_FATAL;
     if (st < 0)
         return st;
     if (flow.rows) {

@@ -131,7 +131,7 @@ static pen_status end_file(struct pen_files *f, struct open_file *o, struct pen_
     st = f->options.mode == PEN_FILES_TOKEN ? pen_upload_stage(&o->upload, &o->file.token, err)
                                             : pen_upload_close(&o->upload, &outcome, err);
     if (st >= 0 && outcome != PEN_PUT_DONE)
-        st = pen_fail(err, outcome == PEN_PUT_EXISTS ? PEN_FATAL : PEN_RETRY, "%s/%s: %s", f->url, o->file.path,
+        st = pen_fail(err, PEN_FATAL, "%s/%s: %s", f->url, o->file.path,
                       outcome == PEN_PUT_EXISTS ? "there is a file of that name already" : "it is not known whether it was written");
     if (st < 0)
         return st;
@@ -325,7 +325,9 @@ pen_status pen_files_stage(struct pen_files *f, struct pen_file **out, size_t *n
     if (st < 0) {
         *n = 0;
         pen_files_abandon(f);
-        return st;
+        if (st == PEN_RETRY && err) /* not from here: the rows are gone */
+            err->code = PEN_FATAL;
+        return st == PEN_RETRY ? PEN_FATAL : st;
     }
     done = (struct finished *)(void *)f->finished.p;
     if (*n)

@@ -245,7 +245,8 @@ struct pen_sink {
     /* Bytes of memory held, and bytes written (as they will lie there, about) since the last stage(). Lane. */
     size_t (*held)(void *writer);
     int64_t (*written)(void *writer);
-    /* Makes what was written durable and not visible and begins anew; staged->bytes NULL where nothing was written. Lane. */
+    /* Makes what was written durable and not visible and begins anew; staged->bytes NULL where nothing was written. PEN_RETRY: not yet, and nothing
+     * was lost by trying: it is called again. Lane. */
     pen_status (*stage)(void *writer, struct pen_staged *staged, struct pen_error *err);
     /* Drops what was written since the last stage(). Lane. */
     void (*abandon)(void *writer);
