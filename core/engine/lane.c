@@ -17,6 +17,7 @@
 #define RETRY_PAUSE 200000      /* microseconds before a reader that said PEN_RETRY is asked again */
 #define ENDED_AT_MOST 16384     /* partitions read to their end that a lane holds before it asks for a cut, about a KiB each */
 #define BATCH_ROWS 4096         /* the most that are read at once */
+#define LATE_AT_LEAST 1000000   /* microseconds that lanes read on, at least, while a commit is not done */
 #define COMPLAIN_PAUSE 10000000 /* microseconds between two lines about that */
 
 /* -- opening and closing ------------------------------------------------------------------------------------------------------ */
@@ -617,6 +618,15 @@ static void set_busy(struct pen_lane *lane, bool busy)
         pen_control_signal(lane->seg);
 }
 
+/* The plan that lanes write to is long due, and the one before it is still not done: a sink out of reach. Without this a pipeline that commits by
+ * time alone would go on to stage rows for as long as the sink is gone. lock held. */
+static bool plan_is_late(const struct pen_segment *seg)
+{
+    int64_t interval = seg->graph->commit_interval > LATE_AT_LEAST ? seg->graph->commit_interval : LATE_AT_LEAST;
+    long long since = atomic_load(&seg->open_since);
+    return since && pen_now(&seg->sources[0].instance.host) - since > interval;
+}
+
 /* What the lane is to do now; lock held. */
 typedef enum { DO_END, DO_REWIND, DO_CUT, DO_WAIT, DO_READ } lane_duty;
 static lane_duty duty(const struct pen_lane *lane)
@@ -632,7 +642,7 @@ static lane_duty duty(const struct pen_lane *lane)
         return DO_WAIT;
     if (lane_is_full(seg)) /* control cuts, or will when the plan before this one is done */
         return DO_WAIT;
-    return seg->in_flight && lane->opened && (lane_is_heavy(lane) || lane_is_crowded(lane)) ? DO_WAIT : DO_READ;
+    return seg->in_flight && lane->opened && (lane_is_heavy(lane) || lane_is_crowded(lane) || plan_is_late(seg)) ? DO_WAIT : DO_READ;
 }
 
 pen_step pen_lane_step(struct pen_lane *lane)

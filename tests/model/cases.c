@@ -284,6 +284,26 @@ static bool case_9(struct model *m, bool stolen)
     return work(m, 0, SECOND) && finish(m);
 }
 
+/* The same where commits go by time alone. */
+static bool case_9_by_time(struct model *m)
+{
+    topics(m, 1, 20);
+    m->setup.commit_rows = -1;
+    m->setup.commit_interval = 5 * SECOND;
+    if (!model_start(m, 0))
+        return false;
+    m->w.down = true;
+    for (int minute = 0; minute < 60; minute++) {
+        m->w.parts[0].n += 50;
+        if (!work(m, 0, 60ll * SECOND))
+            return false;
+    }
+    if (atomic_load(&m->procs[0].seg.open_rows) > 200)
+        return model_fail(m, "%lld rows are held after an hour", (long long)atomic_load(&m->procs[0].seg.open_rows));
+    m->w.down = false;
+    return work(m, 0, 20 * SECOND) && finish(m);
+}
+
 /* -- 10: a partition changes lanes at a cut -------------------------------------------------------------------------------------------------- */
 
 static bool case_10(struct model *m)
@@ -585,6 +605,7 @@ void play_cases(case_report report)
     PLAY("case 8: an end known only later", case_8(&m));
     PLAY("case 9: the table out of reach for an hour", case_9(&m, false));
     PLAY("case 9: the table out of reach, then a plan refused while the next is full", case_9(&m, true));
+    PLAY("case 9: the same where commits go by time alone", case_9_by_time(&m));
     PLAY("case 10: a partition changes lanes at a cut", case_10(&m));
     PLAY("case 11: a partition taken away at every commit", case_11(&m));
     PLAY("case 13: 64 clients who wait are answered at once", case_13(&m));

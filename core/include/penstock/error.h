@@ -12,7 +12,8 @@ typedef enum {
     PEN_OK = 0,
     PEN_SKIP = 1,     /* nothing this time: no event, no rows yet, batch left out */
     PEN_RETRY = -1,   /* may work later: back off, call again */
-    PEN_BADDATA = -2, /* will never work, the next may: dead letters */
+    PEN_BADDATA = -2, /* the data at hand cannot be processed. Records have their own ways to be refused one by one (pen_reject(), an intake); where a
+                         function answers this all the same, the run stops: status 1 */
     PEN_BADCONF = -3, /* the file or the command line is wrong: exit status 2 */
     PEN_FATAL = -4    /* stop the run: exit status 1 */
 } pen_status;
