@@ -164,8 +164,8 @@ static bool unpack(struct pen_delta *d)
     const uint8_t *p;
     if (d->mini == d->minis && !next_block(d))
         return false;
-    width = d->widths[d->mini];
-    if (width > d->bits || (d->in_mini == 0 && per * width / 8 > (uint64_t)(d->end - d->p)))
+    width = d->widths[d->mini]; /* beyond 32 for values of 32 bits too: DuckDB's differences do not wrap */
+    if (width > 64 || (d->in_mini == 0 && per * width / 8 > (uint64_t)(d->end - d->p)))
         return false;
     d->n = per - d->in_mini < 32 ? (unsigned)(per - d->in_mini) : 32;
     d->at = 0;

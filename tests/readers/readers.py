@@ -16,7 +16,7 @@ os.chdir(work)
 import engines
 import harness
 
-MODULES = os.environ.get("READERS", "values partitions upkeep").split()
+MODULES = os.environ.get("READERS", "values partitions upkeep theirs").split()
 
 readers = engines.all_there()
 if os.environ.get("READERS_ONLY"):
