@@ -1,7 +1,7 @@
 # tests/file. The sources of the plugins are built into the tests, which bring an intake of their own.
 if PLUGIN_FILE
-check_PROGRAMS += tests/file/source_test
-TESTS += tests/file/source_test
+check_PROGRAMS += tests/file/source_test tests/file/torture_test
+TESTS += tests/file/source_test tests/file/torture_test
 endif
 if PLUGIN_GENERATE
 check_PROGRAMS += tests/file/generate_test
@@ -19,3 +19,6 @@ tests_file_source_test_LDADD = core/libpenstock.la $(ZSTD_LIBS) $(ZLIB_LIBS)
 tests_file_generate_test_SOURCES = tests/file/generate_test.c $(tests_file_driver) $(generate_sources)
 tests_file_generate_test_CPPFLAGS = $(tests_file_CPPFLAGS)
 tests_file_generate_test_LDADD = core/libpenstock.la
+tests_file_torture_test_SOURCES = tests/file/torture_test.c tests/malloc_fails.h tests/tap.h $(file_sources)
+tests_file_torture_test_CPPFLAGS = $(tests_file_CPPFLAGS) $(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
+tests_file_torture_test_LDADD = core/libpenstock.la $(ZSTD_LIBS) $(ZLIB_LIBS)
