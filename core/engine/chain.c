@@ -10,6 +10,7 @@
 #include "engine/words.h"
 
 #define WHOLE_EVERY 100
+#define UNCLEAR_AT_MOST 4 /* puts in a row without a clear answer, before there is a pause */
 #define KEYS_BLOCK 65536
 #define ENTRY_LIMIT ((size_t)1 << 30)
 
@@ -334,6 +335,7 @@ static bool print_entry(const struct pen_chain *c, uint64_t version, bool whole,
 pen_status pen_chain_put(struct pen_chain *c, const char *plan_id, uint64_t *version, struct pen_error *err)
 {
     bool whole = c->links + 1 >= WHOLE_EVERY;
+    unsigned unclear = 0;
     for (uint64_t v = c->version + 1;; v++) {
         char url[2048], *text = NULL;
         size_t n = 0;
@@ -346,6 +348,8 @@ pen_status pen_chain_put(struct pen_chain *c, const char *plan_id, uint64_t *ver
         free(text);
         if (st < 0)
             return st;
+        if (outcome == PEN_PUT_UNKNOWN && ++unclear > UNCLEAR_AT_MOST)
+            return pen_fail(err, PEN_RETRY, "%s: it is not known whether it was stored, nor those before it", url);
         if (outcome != PEN_PUT_DONE)
             continue; /* taken, or nobody knows by what: the next number */
         c->put_version = *version = v;

@@ -146,6 +146,7 @@ pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, stru
     if (st != PEN_OK)
         return st;
     p->at = p->shown[seg->anchor];
+    p->adopt = false;
     if (!p->at.n && (st = check_name(seg, p, err)) < 0)
         return st;
     if (!p->at.n) {
@@ -153,6 +154,8 @@ pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, stru
         p->at = pen_position_of(0);
         if (src->type->beginning)
             st = src->type->beginning(src->instance.ctx, p->id, !src->shown_any, &p->at, err);
+        p->adopt = src->type->beginning && st == PEN_OK;
+        st = st == PEN_SKIP ? PEN_OK : st; /* a restart would find the same */
     }
     if (st == PEN_OK && !seg->sources[p->source].type->no_replay) {
         char *key = pen_part_key(seg, 0, p);
@@ -327,6 +330,13 @@ static pen_status make_sent(struct pen_segment *seg, size_t k, struct pen_error 
 
 /* -- publishing --------------------------------------------------------------------------------------------------------------------- */
 
+static void settle_chains(struct pen_segment *seg, size_t k, bool published)
+{
+    for (size_t s = 0; seg->sinks[k].chains && s < seg->n_sources; s++)
+        if (seg->sinks[k].chains[s])
+            pen_chain_settle(seg->sinks[k].chains[s], published);
+}
+
 static void note_published(struct pen_segment *seg, size_t k)
 {
     struct seg_sink *sink = &seg->sinks[k];
@@ -336,9 +346,7 @@ static void note_published(struct pen_segment *seg, size_t k)
         if (!p->shown[k].n || pen_position_compare(&seg->plan.moves[i].to, &p->shown[k]) > 0)
             p->shown[k] = seg->plan.moves[i].to;
     }
-    for (size_t s = 0; sink->chains && s < seg->n_sources; s++)
-        if (sink->chains[s])
-            pen_chain_settle(sink->chains[s], true);
+    settle_chains(seg, k, true);
     pthread_mutex_lock(&seg->lock);
     for (size_t i = 0; i < sent->n_staged; i++) {
         sink->rows += sent->staged[i].rows;
@@ -352,6 +360,13 @@ static void note_published(struct pen_segment *seg, size_t k)
         for (size_t i = 0; i < sent->n_moves; i++)
             pen_state_remember(seg->state, sent->moves[i].key, &sent->moves[i].to, &ignored);
     }
+}
+
+static void say_it_waits(const struct pen_segment *seg, size_t k, struct pen_error *err)
+{
+    if (!seg->plan.attempts)
+        pen_log(&(struct pen_host){ seg->run, seg->sinks[k].name, NULL }, PEN_LOG_WARN, "commit waits: %s", err->msg);
+    memset(err, 0, sizeof *err);
 }
 
 static void wait_before_next(struct pen_segment *seg)
@@ -374,9 +389,7 @@ static pen_status publish_once(struct pen_segment *seg, size_t k, struct pen_err
     if (st >= 0)
         st = pen_failpoint("commit.after-publish", err);
     if (st == PEN_RETRY) {
-        if (!seg->plan.attempts)
-            pen_log(&(struct pen_host){ seg->run, sink->name, NULL }, PEN_LOG_WARN, "commit waits: %s", err->msg);
-        memset(err, 0, sizeof *err);
+        say_it_waits(seg, k, err);
         outcome = PEN_PUBLISH_UNKNOWN;
     } else if (st < 0) {
         return st;
@@ -406,10 +419,24 @@ static void discard_from(struct pen_segment *seg, size_t k)
         for (unsigned i = 0; sink->type->discard && i < seg->n_lanes; i++)
             if (seg->plan.lanes[i].present && seg->plan.lanes[i].wrote[k] && seg->plan.lanes[i].sinks[k].bytes)
                 sink->type->discard(sink->ctx, &seg->plan.lanes[i].sinks[k]);
-        for (size_t s = 0; sink->chains && s < seg->n_sources; s++)
-            if (sink->chains[s])
-                pen_chain_settle(sink->chains[s], false);
+        settle_chains(seg, k, false);
     }
+}
+
+/* Makes what sink k is sent, and keeps it in `state` where the sink itself shows nothing. */
+static pen_status begin_sink(struct pen_segment *seg, size_t k, bool kept, struct pen_error *err)
+{
+    pen_status st = make_sent(seg, k, err);
+    if (st >= 0 && kept && !seg->plan.adoption)
+        st = pen_state_save_plan(seg->state, seg->sinks[k].name, &seg->plan.sent, err);
+    if (st >= 0)
+        st = pen_failpoint("commit.planned", err);
+    if (st < 0) { /* nobody has seen it: it is made anew */
+        sent_clear(&seg->plan.sent);
+        settle_chains(seg, k, false);
+    }
+    seg->plan.begun = st >= 0;
+    return st;
 }
 
 static pen_status publish_sink(struct pen_segment *seg, size_t k, struct pen_error *err)
@@ -420,16 +447,16 @@ static pen_status publish_sink(struct pen_segment *seg, size_t k, struct pen_err
     if (!seg->plan.begun) {
         if (k != seg->anchor && !plan_has_rows_for(seg, k))
             return PEN_OK;
-        st = make_sent(seg, k, err);
-        if (st >= 0 && kept)
-            st = pen_state_save_plan(seg->state, sink->name, &seg->plan.sent, err);
-        if (st >= 0)
-            st = pen_failpoint("commit.planned", err);
+        st = begin_sink(seg, k, kept, err);
+        if (st == PEN_RETRY) {
+            say_it_waits(seg, k, err);
+            wait_before_next(seg);
+            return PEN_SKIP;
+        }
         if (st < 0)
             return st;
-        seg->plan.begun = true;
     }
-    st = publish_once(seg, k, err);
+    st = kept && seg->plan.adoption ? PEN_OK : publish_once(seg, k, err); /* what shows nothing has its positions in `state` */
     if (st == PEN_SKIP || (st < 0 && st != PEN_RETRY))
         return st;
     if (kept) {
@@ -475,7 +502,7 @@ pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err)
         struct seg_part *p = &seg->parts[seg->plan.moves[i].part];
         const struct seg_source *src = &seg->sources[p->source];
         p->at = seg->plan.moves[i].to;
-        if (src->type->settle)
+        if (src->type->settle && !seg->plan.adoption)
             st = src->type->settle(src->instance.ctx, p->id, &p->at, err);
     }
     for (unsigned i = 0; seg->plan.lanes && i < seg->n_lanes; i++) {
@@ -485,36 +512,23 @@ pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err)
     return st < 0 ? st : pen_failpoint("commit.after-settle", err);
 }
 
-pen_status pen_plan_adopt(struct pen_segment *seg, struct seg_part *p, struct pen_error *err)
+pen_status pen_plan_adopt(struct pen_segment *seg, size_t n, struct pen_error *err)
 {
-    struct seg_sink *sink = &seg->sinks[seg->anchor];
-    char *key = pen_part_key(seg, seg->anchor, p);
-    struct pen_move move = { .key = key, .to = p->at };
-    struct pen_plan plan = { .moves = &move, .n_moves = 1 };
-    pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
-    char id[PEN_PLAN_ID];
-    pen_status st = PEN_OK;
-    if (!key)
+    struct seg_plan *plan = &seg->plan;
+    plan->lanes = calloc(seg->n_lanes, sizeof *plan->lanes);
+    plan->moves = calloc(n, sizeof *plan->moves);
+    if (!plan->lanes || !plan->moves)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    make_id(seg, id, 'a', seg->adoptions++);
-    plan.id = id;
-    if (has_chain(seg, seg->anchor, p->source))
-        outcome = PEN_PUBLISH_DONE; /* a chain begins empty */
-    else if (!sink->shows)
-        st = pen_state_finish_plan(seg->state, sink->name, &plan, err), outcome = PEN_PUBLISH_DONE;
-    for (int i = 0; st >= 0 && outcome == PEN_PUBLISH_UNKNOWN && i < 100; i++)
-        st = sink->type->publish(sink->ctx, &plan, &outcome, err);
-    free(key);
-    if (st < 0 && st != PEN_RETRY)
-        return st;
-    if (st == PEN_RETRY || outcome == PEN_PUBLISH_UNKNOWN)
-        return pen_fail(err, PEN_FATAL, "%s: the first commit of a partition's position could not be made", sink->name);
-    if (outcome == PEN_PUBLISH_REFUSED)
-        return PEN_RETRY;
-    if (outcome == PEN_PUBLISH_GONE)
-        return pen_fail(err, PEN_FATAL, "%s: the table is not there any more", sink->name);
-    p->shown[seg->anchor] = p->at;
-    return PEN_OK;
+    plan->cap_moves = n;
+    for (size_t i = 0; i < seg->n_parts && plan->n_moves < n; i++) {
+        struct seg_part *p = &seg->parts[i];
+        if (p->state == PART_NEW && p->found && p->adopt && !p->revoking)
+            plan->moves[plan->n_moves++] = (struct lane_move){ .part = i, .to = p->at };
+    }
+    make_id(seg, plan->id, 'a', seg->adoptions++);
+    plan->open = plan->adoption = true;
+    plan->sink = seg->anchor;
+    return PEN_SKIP;
 }
 
 pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err)

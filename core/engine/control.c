@@ -64,7 +64,7 @@ static int64_t seg_now(const struct pen_segment *seg)
 /* Everything has been read: every source has named its last partition and each stands at its end. lock held. */
 static bool read_to_the_end(const struct pen_segment *seg)
 {
-    if (seg->n_queue)
+    if (seg->n_queue || seg->n_new)
         return false;
     for (size_t s = 0; s < seg->n_sources; s++)
         if (!seg->sources[s].no_more || seg->sources[s].unended || (seg->sources[s].fed_from_within && !seg->upstream_done))
@@ -125,14 +125,32 @@ static pen_step begin_rewind(struct pen_segment *seg)
     return PEN_STEP_WORKED;
 }
 
+/* First positions are published like any other plan; meanwhile lanes write on, and there is no cut. */
+static pen_step begin_adoption(struct pen_segment *seg)
+{
+    pthread_mutex_lock(&seg->lock);
+    seg->in_flight = true;
+    seg->phase = PHASE_PUBLISHING;
+    pthread_mutex_unlock(&seg->lock);
+    return PEN_STEP_WORKED;
+}
+
 static pen_step run(struct pen_segment *seg, struct pen_error *err)
 {
     bool stop = atomic_load(&seg->run->stopping), cut;
+    pen_status st = PEN_OK;
     seg->wake_at = seg_now(seg) + EVENT_PAUSE;
-    if (!stop && (pen_parts_events(seg, err) < 0 || pen_parts_assign(seg, err) < 0))
+    if (!stop) {
+        st = pen_parts_events(seg, err);
+        if (st >= 0 && seg->rewind_wanted)
+            return begin_rewind(seg);
+        if (st >= 0 && (st = pen_starts_go_on(seg, err)) == PEN_SKIP)
+            return begin_adoption(seg);
+        if (st >= 0)
+            st = pen_parts_assign(seg, err);
+    }
+    if (st < 0)
         return PEN_STEP_FAILED;
-    if (seg->rewind_wanted)
-        return begin_rewind(seg);
     pthread_mutex_lock(&seg->lock);
     if (stop || read_to_the_end(seg)) {
         seg->closing = true;
@@ -242,9 +260,9 @@ static pen_step rewinding(struct pen_segment *seg, struct pen_error *err)
     for (unsigned i = 0; i < seg->lanes_running; i++)
         pen_lane_refuse(&seg->lanes[i]);
     st = pen_parts_restart(seg, err);
-    if (st == PEN_SKIP || st == PEN_RETRY) { /* the sink is out of reach */
-        memset(err, 0, sizeof *err);
-        seg->plan.not_before = seg_now(seg) + 1000000;
+    if (st == PEN_RETRY) {
+        pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[seg->anchor].name, NULL }, err);
+        seg->plan.not_before = seg->start_at;
         return atomic_load(&seg->run->stopping) ? PEN_STEP_DONE : PEN_STEP_WORKED;
     }
     if (st < 0)

@@ -227,6 +227,22 @@ static pen_status open_chain(struct pen_segment *seg, size_t k, size_t s, struct
     return st < 0 ? st : pen_chain_open(&sink->chains[s], &sink->instance->host, beside, want.version, seg->graph->stages[sink->stage].fsync, err);
 }
 
+pen_status pen_chains_reopen(struct pen_segment *seg, struct pen_error *err)
+{
+    for (size_t k = 1; k < seg->n_sinks; k++) {
+        struct seg_sink *sink = &seg->sinks[k];
+        if (sink->shows && !sink->chains && !(sink->chains = calloc(seg->n_sources, sizeof *sink->chains)))
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        for (size_t s = 0; s < seg->n_sources && sink->shows; s++) {
+            pen_status st = PEN_OK;
+            pen_chain_free(&sink->chains[s]);
+            if (seg->sources[s].type->chain && (st = open_chain(seg, k, s, err)) < 0)
+                return st;
+        }
+    }
+    return PEN_OK;
+}
+
 /* Positions of a chain source in a sink that shows nothing are kept in `state`, a row each. */
 struct recall_state {
     const struct seg_source *src;
@@ -332,16 +348,8 @@ pen_status pen_segment_open(struct pen_segment *seg, struct pen_error *err)
     if (!seg->sinks[0].prefix)
         return pen_fail(err, PEN_FATAL, "out of memory");
     st = pen_plan_recover(seg, err);
-    for (size_t k = 1; k < seg->n_sinks && st >= 0; k++) {
-        if (!seg->sinks[k].shows)
-            continue;
-        seg->sinks[k].chains = calloc(seg->n_sources, sizeof *seg->sinks[k].chains);
-        if (!seg->sinks[k].chains)
-            return pen_fail(err, PEN_FATAL, "out of memory");
-        for (size_t s = 0; s < seg->n_sources && st >= 0; s++)
-            if (seg->sources[s].type->chain)
-                st = open_chain(seg, k, s, err);
-    }
+    if (st >= 0)
+        st = pen_chains_reopen(seg, err);
     for (size_t s = 0; s < seg->n_sources && st >= 0; s++)
         st = recall_source(seg, s, err);
     return st < 0 ? st : pen_names_note(seg, err);

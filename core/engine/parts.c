@@ -55,9 +55,11 @@ static bool push_index(size_t **v, size_t *n, size_t *cap, size_t index)
     return true;
 }
 
-static pen_status queue_part(struct pen_segment *seg, size_t index, struct pen_error *err)
+pen_status pen_part_queue(struct pen_segment *seg, size_t index, struct pen_error *err)
 {
+    pthread_mutex_lock(&seg->lock); /* who stops upstream looks at states */
     seg->parts[index].state = PART_QUEUED;
+    pthread_mutex_unlock(&seg->lock);
     return push_index(&seg->queue, &seg->n_queue, &seg->cap_queue, index) ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
 }
 
@@ -122,40 +124,22 @@ static pen_status add_part(struct pen_segment *seg, unsigned source, const struc
         seg->n_parts++;
     else
         seg->n_spare--;
+    seg->n_new++;
     seg->sources[source].unended++;
     pthread_mutex_unlock(&seg->lock);
     return PEN_OK;
 }
 
-/* Finds where partition `index` starts and queues it; PEN_SKIP when the anchor could not be asked or told yet. */
-static pen_status start_part(struct pen_segment *seg, size_t index, struct pen_error *err)
-{
-    struct seg_part *p = &seg->parts[index];
-    const struct seg_source *src = &seg->sources[p->source];
-    pen_status st = pen_part_find_shown(seg, p, err);
-    if (st == PEN_OK && !p->shown[seg->anchor].n && p->at.w[0]) { /* one that begins at 0 would do so after a restart too */
-        st = pen_plan_adopt(seg, p, err);
-        if (st == PEN_RETRY) { /* somebody else gave it one: go by that */
-            memset(err, 0, sizeof *err);
-            st = pen_part_find_shown(seg, p, err);
-        }
-    }
-    if (st == PEN_OK && src->type->start_partition)
-        st = src->type->start_partition(src->instance.ctx, p->id, &p->at, err);
-    return st == PEN_OK ? queue_part(seg, index, err) : st;
-}
-
 static pen_status take_event(struct pen_segment *seg, unsigned source, const struct pen_partition_event *ev, struct pen_error *err)
 {
     size_t index = pen_id_map_get(&seg->sources[source].by_id, ev->id);
-    pen_status st;
     switch (ev->kind) {
     case PEN_PARTITION_NO_MORE:
         seg->sources[source].no_more = true;
         return PEN_OK;
     case PEN_PARTITION_ASSIGNED:
-        st = add_part(seg, source, ev, &index, err);
-        return st == PEN_OK ? start_part(seg, index, err) : st;
+        seg->sources[source].assigned_any = true;
+        return add_part(seg, source, ev, &index, err);
     case PEN_PARTITION_REVOKING:
     case PEN_PARTITION_LOST:
         if (index == SIZE_MAX)
@@ -172,25 +156,30 @@ static pen_status take_event(struct pen_segment *seg, unsigned source, const str
     return pen_fail(err, PEN_FATAL, "a source gave an event of unknown kind %d", (int)ev->kind);
 }
 
+static pen_status source_events(struct pen_segment *seg, unsigned s, struct pen_error *err)
+{
+    struct seg_source *src = &seg->sources[s];
+    pen_status st = PEN_OK;
+    for (int i = 0; i < EVENTS_AT_ONCE && seg->n_queue + seg->n_new < EVENTS_AT_ONCE && src->type->next_event && st == PEN_OK; i++) {
+        struct pen_partition_event ev = { 0 };
+        st = src->type->next_event(src->instance.ctx, &ev, err);
+        if (st == PEN_OK)
+            st = take_event(seg, s, &ev, err);
+        src->named_all = src->assigned_any && (st == PEN_SKIP || src->no_more);
+    }
+    if (st == PEN_RETRY) {
+        pen_starts_wait(seg, &src->instance.host, err);
+        return PEN_OK;
+    }
+    return st < 0 ? st : PEN_OK;
+}
+
 pen_status pen_parts_events(struct pen_segment *seg, struct pen_error *err)
 {
-    for (unsigned s = 0; s < seg->n_sources; s++) {
-        const struct seg_source *src = &seg->sources[s];
-        for (int i = 0; i < EVENTS_AT_ONCE && seg->n_queue < EVENTS_AT_ONCE; i++) {
-            struct pen_partition_event ev = { 0 };
-            pen_status st;
-            if (!src->type->next_event)
-                break;
-            st = src->type->next_event(src->instance.ctx, &ev, err);
-            if (st == PEN_SKIP)
-                break;
-            if (st == PEN_OK)
-                st = take_event(seg, s, &ev, err);
-            if (st < 0)
-                return st;
-        }
-    }
-    return PEN_OK;
+    pen_status st = PEN_OK;
+    for (unsigned s = 0; s < seg->n_sources && st >= 0; s++)
+        st = source_events(seg, s, err);
+    return st;
 }
 
 /* -- lanes ------------------------------------------------------------------------------------------------------------------------ */
@@ -381,6 +370,7 @@ static pen_status release(struct pen_segment *seg, size_t index, struct pen_erro
     if (!push_index(&seg->spare, &seg->n_spare, &seg->cap_spare, index))
         return pen_fail(err, PEN_FATAL, "out of memory");
     pthread_mutex_lock(&seg->lock);
+    seg->n_new -= p->state == PART_NEW;
     p->state = PART_RELEASED;
     if (!p->ended)
         seg->sources[p->source].unended--;
@@ -412,7 +402,7 @@ pen_status pen_parts_after_commit(struct pen_segment *seg, struct pen_error *err
         if (p->revoking || p->finished)
             st = release(seg, seg->leave[i], err);
         else if (p->state == PART_LEAVING)
-            st = queue_part(seg, seg->leave[i], err);
+            st = pen_part_queue(seg, seg->leave[i], err);
     }
     seg->n_leave = kept;
     return st;
@@ -420,25 +410,25 @@ pen_status pen_parts_after_commit(struct pen_segment *seg, struct pen_error *err
 
 pen_status pen_parts_restart(struct pen_segment *seg, struct pen_error *err)
 {
-    pen_status st = PEN_OK;
-    seg->n_queue = seg->n_leave = 0;
+    pen_status st = pen_chains_reopen(seg, err);
+    if (st != PEN_OK)
+        return st;
+    seg->n_queue = seg->n_leave = seg->n_new = 0;
     for (unsigned i = 0; i < seg->lanes_running; i++)
         seg->lanes[i].held_parts = 0;
     for (size_t i = 0; i < seg->n_parts && st == PEN_OK; i++) {
         struct seg_part *p = &seg->parts[i];
         if (p->state == PART_RELEASED)
             continue;
-        if (p->revoking) {
-            st = release(seg, i, err);
-            continue;
-        }
-        p->finished = false; /* what it ended with may not have been committed */
         pthread_mutex_lock(&seg->lock);
         if (p->ended)
             seg->sources[p->source].unended++;
-        p->ended = false;
+        p->ended = p->found = p->finished = false; /* what it ended with may not have been committed */
+        p->state = PART_NEW;
+        seg->n_new++;
         pthread_mutex_unlock(&seg->lock);
-        st = start_part(seg, i, err);
+        if (p->revoking)
+            st = release(seg, i, err);
     }
     return st;
 }

@@ -34,7 +34,8 @@ typedef enum {
 } pen_step;
 
 typedef enum {
-    PART_QUEUED,   /* assigned, waiting for a lane */
+    PART_NEW,      /* assigned, and where it starts is not known yet */
+    PART_QUEUED,   /* waiting for a lane */
     PART_HELD,     /* a lane reads it */
     PART_LEAVING,  /* its lane gives it up at the next cut */
     PART_RELEASED
@@ -51,6 +52,8 @@ struct seg_part {
     struct pen_position *shown; /* [n_sinks]; n = 0: none */
     struct pen_position at;     /* up to where the last staged plan took it */
     bool ended;                 /* lock: its lane has read it to its end */
+    bool found;                 /* while PART_NEW: `at` and `shown` are known */
+    bool adopt;                 /* `at` is to be committed before anything is read */
     bool revoking;              /* to be released after the next commit */
     bool finished;              /* read to its end for good, and no longer with a lane: to be released after the commit */
 };
@@ -154,6 +157,7 @@ struct seg_plan {
     size_t n_moves, cap_moves;
     size_t sink;               /* the next to publish */
     bool open;                 /* cut, and not yet done */
+    bool adoption;             /* no cut: first positions for the anchor */
     bool begun;                /* saved or published for `sink`, answer unknown so far */
     int attempts;
     int64_t not_before;
@@ -167,10 +171,11 @@ struct seg_source {
     struct pen_output *outputs;
     size_t n_outputs;
     bool no_more;        /* control: the source has named its last partition */
+    bool assigned_any, named_all; /* control: it has named one; and all that it had to name at the start */
     bool fed_from_within;/* a transport that this pipeline itself writes */
     size_t unended;      /* lock: partitions not at their end */
     struct id_map by_id; /* control: into seg->parts */
-    bool shown_any;      /* the anchor showed something of it at the start */
+    bool shown_any;      /* the anchor shows something of it: this is not its first run */
     char *prefix;        /* its part of keys: escaped id */
     struct seg_targets *targets; /* [n_outputs]: what an intake of that output is to build */
 };
@@ -245,7 +250,8 @@ struct pen_segment {
     bool last_cut;
     bool cut_now;            /* a partition is to be let go: cut at once */
     bool rewind_wanted;
-    bool adopting;           /* partitions wait for a first position in the anchor */
+    size_t n_new;            /* partitions that are PART_NEW */
+    int64_t start_at, complain_at; /* when to ask again about them; when to say again that something is out of reach */
     size_t *queue;           /* partitions without a lane, first come first served */
     size_t n_queue, cap_queue;
     size_t *leave;           /* partitions to take from their lane at the next cut */
@@ -309,6 +315,19 @@ void pen_id_map_unset(struct id_map *m, uint32_t id);
 /* SIZE_MAX: none. */
 size_t pen_id_map_get(const struct id_map *m, uint32_t id);
 
+/* Waits for a lane, to be read from p->at on. */
+pen_status pen_part_queue(struct pen_segment *seg, size_t index, struct pen_error *err);
+
+/* -- starts.c: where partitions begin, on control -- */
+/* Brings new partitions forward; PEN_SKIP when a plan of first positions is to be published before that can go on. */
+pen_status pen_starts_go_on(struct pen_segment *seg, struct pen_error *err);
+/* Something that `host` stands for is out of reach: says so now and then, clears *err, and has it asked again later. */
+void pen_starts_wait(struct pen_segment *seg, const struct pen_host *host, struct pen_error *err);
+
+/* -- open.c -- */
+/* Chains as the sinks show them now: another process may have moved them. */
+pen_status pen_chains_reopen(struct pen_segment *seg, struct pen_error *err);
+
 /* -- commit.c -- */
 /* After all lanes have passed the cut: gathers the plan. lock held. */
 pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err);
@@ -326,9 +345,9 @@ char *pen_key_escape(const char *text);
 char *pen_part_key(const struct pen_segment *seg, size_t sink, const struct seg_part *p);
 /* Finishes plans that `state` holds for sinks that show nothing. */
 pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err);
-/* A commit without rows that gives partition p, which has none, its first position p->at in the anchor. PEN_OK, PEN_SKIP when it is to be
- * tried again, PEN_RETRY when another has been quicker: find out what is shown. */
-pen_status pen_plan_adopt(struct pen_segment *seg, struct seg_part *p, struct pen_error *err);
+/* Makes the plan of a commit without rows that gives the n new partitions with `adopt` set their first position in the anchor. PEN_SKIP: it is to be
+ * published; PEN_OK: done already. */
+pen_status pen_plan_adopt(struct pen_segment *seg, size_t n, struct pen_error *err);
 /* Tells sources what is known to be committed. */
 pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err);
 

@@ -86,7 +86,7 @@ static pen_status source_beginning(void *ctx, uint32_t id, bool first_run, struc
     int64_t version = s->view.state.version;
     (void)id, (void)first_run, (void)err;
     *pos = s->start == START_LATEST ? position(version + 1, true, 0, 0) : position(version, false, 0, 0);
-    return PEN_OK;
+    return PEN_OK; /* the table grows: a restart would find another head */
 }
 
 /* -- a lane's reader -------------------------------------------------------------------------------------------------------------------- */

@@ -502,7 +502,7 @@ static pen_status beginning(void *ctx, uint32_t id, bool first_run, struct pen_p
         *pos = pen_position_of(at < r->begin ? r->begin : at > end ? end : at);
     }
     pthread_mutex_unlock(&s->lock);
-    return status;
+    return status < 0 || latest ? status : PEN_SKIP;
 }
 
 static pen_status start_partition(void *ctx, uint32_t id, const struct pen_position *pos, struct pen_error *err)

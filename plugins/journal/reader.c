@@ -116,8 +116,12 @@ static pen_status source_beginning(void *ctx, uint32_t id, bool first_run, struc
     uint64_t oldest, end;
     (void)err;
     journal_bounds(s->j, id, &oldest, &end);
-    *pos = pen_position_of(s->o.start == START_LATEST && first_run ? s->run_end[id] : oldest);
-    return PEN_OK;
+    if (s->o.start == START_LATEST && first_run) {
+        *pos = pen_position_of(s->run_end[id]);
+        return PEN_OK;
+    }
+    *pos = pen_position_of(oldest);
+    return oldest ? PEN_OK : PEN_SKIP; /* a registered reader finds the first frame here after a restart too */
 }
 
 static pen_status not_held(const struct source *s, uint32_t id, uint64_t at, uint64_t oldest, struct pen_error *err)

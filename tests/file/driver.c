@@ -150,7 +150,7 @@ static pen_status assigned(struct drive *d, const struct pen_partition_event *e)
     *p = (struct part){ e->id, strdup(e->name), strdup(e->incarnation), pos, false };
     if (!known)
         status = d->type->beginning(d->ctx, p->id, d->n_memory == 0, &pos, &d->error);
-    if (status == PEN_OK)
+    if (status >= PEN_OK)
         status = d->type->start_partition(d->ctx, p->id, &pos, &d->error);
     p->at = pos;
     return status == PEN_OK ? d->type->reader_add(d->readers[p->id % d->lanes], p->id, &pos, &d->error) : status;

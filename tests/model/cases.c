@@ -535,6 +535,83 @@ static bool case_8_race(struct model *m)
     return rows_of(m, 2) == 10 || model_fail(m, "%ld rows of 10", (long)rows_of(m, 2));
 }
 
+/* -- 15 again: there is nothing yet, so the end is where the beginning is --------------------------------------------------------------------- */
+
+static bool case_15_empty(struct model *m)
+{
+    topics(m, 2, 0);
+    m->setup.start_latest = true;
+    m->setup.commit_interval = 3600ll * SECOND;
+    m->setup.commit_rows = -1;
+    if (!model_start(m, 0) || !work(m, 0, SECOND))
+        return false;
+    process_kill(&m->procs[0]);
+    m->w.parts[0].n = 500;
+    if (!model_calm(m))
+        return false;
+    return rows_of(m, 2) == 500 || model_fail(m, "%ld rows instead of 500", (long)rows_of(m, 2));
+}
+
+/* A partition that is made while the first run goes on is read from its beginning. */
+static bool case_15_later(struct model *m)
+{
+    topics(m, 2, 100);
+    m->w.parts[1].hidden = true;
+    m->setup.start_latest = true;
+    if (!model_start(m, 0) || !work(m, 0, SECOND))
+        return false;
+    m->w.parts[1].hidden = false;
+    m->w.parts[0].n += 7;
+    if (!work(m, 0, SECOND))
+        return false;
+    return rows_of(m, 2) == 107 || model_fail(m, "%ld rows instead of 107", (long)rows_of(m, 2));
+}
+
+/* -- 5 again: another process moves the chain, and this one goes on in the same run ------------------------------------------------------------ */
+
+static bool case_5_alive(struct model *m)
+{
+    topics(m, 4, 20);
+    m->w.chain = m->w.shared_files = true;
+    m->n_procs = 2;
+    m->setup.commit_rows = 12;
+    for (unsigned i = 0; i < 2; i++)
+        if (!model_start(m, i))
+            return false;
+    for (int round = 0; round < 6; round++)
+        for (unsigned i = 0; i < 2; i++) {
+            m->w.parts[round % 4].n += 5;
+            if (!work(m, i, SECOND))
+                return false;
+        }
+    if (rows_of(m, 2) != 140)
+        return model_fail(m, "%ld of 140 rows while both were alive", (long)rows_of(m, 2));
+    process_kill(&m->procs[1]);
+    m->n_procs = 1;
+    m->w.shared_files = false;
+    return finish(m);
+}
+
+/* -- 9 again: everything is out of reach while partitions come and go --------------------------------------------------------------------------- */
+
+static bool case_9_assigned(struct model *m, bool chain)
+{
+    topics(m, 3, 40);
+    m->w.chain = chain;
+    m->w.exact_bad = m->setup.check = true;
+    m->w.parts[2].hidden = true;
+    if (!model_start(m, 0) || !work(m, 0, SECOND / 100))
+        return false;
+    m->w.down = true;
+    m->w.parts[2].hidden = false; /* where it begins cannot be asked */
+    if (!work(m, 0, 600ll * SECOND))
+        return false;
+    m->w.down = false;
+    if (!work(m, 0, 20ll * SECOND))
+        return false;
+    return finish(m);
+}
+
 /* -- a table whose name is longer than anything that holds it ---------------------------------------------------------------------------- */
 
 static bool long_name(struct model *m)
@@ -619,5 +696,10 @@ void play_cases(case_report report)
     PLAY("case 13: the run fails, and everyone who waits is told", posts_of_a_failed_run(&m, 1));
     PLAY("case 13: nobody is told twice", posts_of_a_failed_run(&m, 2));
     PLAY("case 8: a transport's writer stops while its reader is on the way through", case_8_race(&m));
+    PLAY("case 15: start = latest of an empty topic, killed before the first commit", case_15_empty(&m));
+    PLAY("case 15: start = latest, a partition made later in the first run", case_15_later(&m));
+    PLAY("case 5: two processes with the same chain, both alive", case_5_alive(&m));
+    PLAY("case 9: out of reach when a partition is assigned", case_9_assigned(&m, false));
+    PLAY("case 9: out of reach when a file is found", case_9_assigned(&m, true));
     PLAY("plans of a table with a long name are told apart", long_name(&m));
 }

@@ -44,7 +44,8 @@ static void draw_world(struct world *w, bool alone)
                                  .in_flight = w_random(w, 2) ? 60 : 0, .crash_before = w_random(w, 2) ? 20 : 0,
                                  .crash_after = w_random(w, 2) ? 20 : 0, .put_unknown = w_random(w, 2) ? 50 : 0,
                                  .stage_crash = w_random(w, 2) ? 10 : 0, .settle_crash = w_random(w, 2) ? 10 : 0,
-                                 .retry_read = w_random(w, 2) ? 20 : 0, .jump = w_random(w, 2) ? 20 : 0, .retry_stage = w_random(w, 2) ? 100 : 0 };
+                                 .retry_read = w_random(w, 2) ? 20 : 0, .jump = w_random(w, 2) ? 20 : 0, .retry_stage = w_random(w, 2) ? 100 : 0,
+                                 .retry_event = w_random(w, 2) ? 20 : 0 };
 }
 
 static bool run_seed(uint64_t seed, char *why, size_t size)

@@ -62,6 +62,8 @@ bool model_start(struct model *m, unsigned i)
         m->w.crash = -1; /* killed while it started: another time */
         return true;
     }
+    if (m->w.down)
+        return true; /* whoever started it will again */
     return model_fail(m, "process %u does not start: %s", i, err.msg);
 }
 

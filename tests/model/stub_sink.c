@@ -101,6 +101,8 @@ static pen_status shown(void *ctx, const char *prefix,
 {
     const struct stub *s = ctx;
     const struct table *t = &s->w->tables[s->index];
+    if (s->w->down)
+        return pen_fail(err, PEN_RETRY, "the table is out of reach");
     for (size_t e = 0; e < t->n; e++)
         for (size_t i = 0; i < t->entries[e].n_moves; i++) {
             const char *key = t->entries[e].moves[i].key;
@@ -279,6 +281,8 @@ static pen_status mem_put(void *ctx, const char *path, const void *bytes, size_t
     struct stub *s = ctx;
     struct world *w = s->w;
     struct object *o = find_object(w, path);
+    if (w->down)
+        return pen_fail(err, PEN_RETRY, "the store is out of reach");
     if (o && (flags & PEN_PUT_IF_ABSENT) && !w->forgetful) {
         *outcome = PEN_PUT_EXISTS;
         return PEN_OK;
@@ -310,7 +314,7 @@ static pen_status mem_list(void *ctx, const char *path, const char *after, bool 
     struct world *w = ((struct stub *)ctx)->w;
     size_t n = 0, skip = strlen(path) + 1;
     struct object **found = malloc((w->n_objects + 1) * sizeof *found);
-    pen_status st = PEN_OK;
+    pen_status st = w->down ? pen_fail(err, PEN_RETRY, "the store is out of reach") : PEN_OK;
     for (size_t i = 0; i < w->n_objects; i++)
         if (strncmp(w->objects[i].name, path, skip - 1) == 0 && w->objects[i].name[skip - 1] == '/')
             found[n++] = &w->objects[i];

@@ -41,7 +41,8 @@ static pen_status next_event(void *ctx, struct pen_partition_event *ev, struct p
 {
     struct stub *s = ctx;
     struct world *w = s->w;
-    (void)err;
+    if (w_chance(w, w->faults.retry_event))
+        return pen_fail(err, PEN_RETRY, "the topic is out of reach");
     for (unsigned i = 0; i < w->n_parts; i++) {
         bool *held = &w->holds[s->proc][i];
         bool elsewhere = w->cooperative && w->holds[1 - s->proc][i];
@@ -65,6 +66,13 @@ static pen_status next_event(void *ctx, struct pen_partition_event *ev, struct p
         return PEN_OK;
     }
     return PEN_SKIP;
+}
+
+static pen_status start_partition(void *ctx, uint32_t id, const struct pen_position *pos, struct pen_error *err)
+{
+    struct stub *s = ctx;
+    (void)id, (void)pos;
+    return w_chance(s->w, s->w->faults.retry_event) ? pen_fail(err, PEN_RETRY, "the topic is out of reach") : PEN_OK;
 }
 
 static pen_status release_partition(void *ctx, uint32_t id, struct pen_error *err)
@@ -242,7 +250,7 @@ static pen_status read_some(void *reader, struct pen_read *out, struct pen_error
 }
 
 #define TOPIC_FUNCTIONS                                                                                                                        \
-    .ctx_size = sizeof(struct stub), .start = start, .stop = stop, .outputs = outputs, .next_event = next_event,                               \
+    .ctx_size = sizeof(struct stub), .start = start, .stop = stop, .outputs = outputs, .next_event = next_event, .start_partition = start_partition,                              \
     .release_partition = release_partition, .settle = settle, .reader_open = reader_open, .reader_close = free, .reader_add = reader_add,      \
     .reader_remove = reader_remove, .reader_bound = reader_bound, .read = read_some
 

@@ -56,7 +56,7 @@ struct object {
 };
 
 struct faults { /* in a thousand */
-    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read, jump, retry_stage;
+    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read, jump, retry_stage, retry_event;
 };
 
 struct posts {

@@ -134,7 +134,8 @@ struct pen_source {
     /* The next event, or PEN_SKIP where nothing has happened: it does not wait. Control. */
     pen_status (*next_event)(void *ctx, struct pen_partition_event *event, struct pen_error *err);
     /* The position from which a partition without a shown one begins (option `start`); `first_run` says that the sink shows none of this
-     * source. NULL function: position 0. Control. */
+     * source. PEN_OK: that is now, and is committed before anything is read, so that a restart goes on from there; PEN_SKIP: it would be the same
+     * whenever asked, and need not be. NULL function: position 0, always. Control. */
     pen_status (*beginning)(void *ctx, uint32_t id, bool first_run, struct pen_position *pos, struct pen_error *err);
     /* Reading of partition id is to go on at pos. PEN_FATAL when the source does not hold that position. Control. */
     pen_status (*start_partition)(void *ctx, uint32_t id, const struct pen_position *pos, struct pen_error *err);
