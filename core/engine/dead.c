@@ -17,12 +17,18 @@ struct pen_dead {
     bool fsync;
 };
 
-/* Letters of one partition since the last cut. */
+/* Where a letter lies in its heap's text. */
+struct line {
+    struct pen_position position;
+    size_t at, n;
+};
+
+/* Letters of one partition since the last cut, as they came: a batch's undecoded records before those that its transforms refuse. */
 struct heap {
-    char *key, *partition;
-    struct pen_position first;
+    char *key;
     struct pen_text text;
-    int64_t rows;
+    struct line *lines;
+    size_t n, cap;
 };
 
 struct pen_dead_writer {
@@ -81,7 +87,6 @@ static struct heap *find_heap(struct pen_dead_writer *w, const struct pen_dead_l
     h = &w->heaps[w->n];
     memset(h, 0, sizeof *h);
     h->key = strdup(l->key);
-    h->first = l->position;
     if (!h->key)
         return NULL;
     w->n++;
@@ -140,13 +145,29 @@ void pen_dead_line(struct pen_text *t, const struct pen_dead_letter *l, const st
     pen_text_put(t, "}\n");
 }
 
+static struct line *add_line(struct heap *h)
+{
+    if (h->n == h->cap) {
+        size_t cap = h->cap ? h->cap * 2 : 16;
+        struct line *v = realloc(h->lines, cap * sizeof *v);
+        if (!v)
+            return NULL;
+        h->lines = v;
+        h->cap = cap;
+    }
+    return &h->lines[h->n++];
+}
+
 pen_status pen_dead_add(struct pen_dead_writer *w, const struct pen_dead_letter *l, struct pen_error *err)
 {
     struct heap *h = find_heap(w, l);
-    if (!h)
+    struct line *line = h ? add_line(h) : NULL;
+    if (!line)
         return pen_fail(err, PEN_FATAL, "out of memory");
+    line->position = l->position;
+    line->at = h->text.n;
     pen_dead_line(&h->text, l, w->dead->host);
-    h->rows++;
+    line->n = h->text.n - line->at;
     return pen_text_failed(&h->text) ? pen_fail(err, PEN_FATAL, "out of memory") : PEN_OK;
 }
 
@@ -166,6 +187,7 @@ static void abandon(void *writer)
     struct pen_dead_writer *w = writer;
     for (size_t i = 0; i < w->n; i++) {
         free(w->heaps[i].key);
+        free(w->heaps[i].lines);
         pen_text_fini(&w->heaps[i].text);
     }
     w->n = 0;
@@ -188,19 +210,29 @@ static size_t held(void *writer)
     return n;
 }
 
-/* Staged: for each partition its key, first position, and text. Nothing lies on the disk yet: rows are read again after a crash, and find the same
- * letters. */
+static int by_position(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+    int order = pen_position_compare(&x->position, &y->position);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Staged: for each partition its key, first position, and letters in the order of their positions: an object is named by its first, and its last tells
+ * how far the letters reach. Nothing lies on the disk yet: rows are read again after a crash, and find the same letters. */
 static pen_status stage(void *writer, struct pen_staged *staged, struct pen_error *err)
 {
     struct pen_dead_writer *w = writer;
     struct pen_text out = { 0 };
     for (size_t i = 0; i < w->n; i++) {
-        uint64_t sizes[2] = { strlen(w->heaps[i].key), w->heaps[i].text.n };
+        struct heap *h = &w->heaps[i];
+        uint64_t sizes[2] = { strlen(h->key), h->text.n };
+        qsort(h->lines, h->n, sizeof *h->lines, by_position);
         pen_text_append(&out, sizes, sizeof sizes);
-        pen_text_append(&out, &w->heaps[i].first, sizeof w->heaps[i].first);
-        pen_text_append(&out, w->heaps[i].key, sizes[0]);
-        pen_text_append(&out, w->heaps[i].text.bytes, sizes[1]);
-        staged->rows += w->heaps[i].rows;
+        pen_text_append(&out, &h->lines[0].position, sizeof h->lines[0].position);
+        pen_text_append(&out, h->key, sizes[0]);
+        for (size_t k = 0; k < h->n; k++)
+            pen_text_append(&out, h->text.bytes + h->lines[k].at, h->lines[k].n);
+        staged->rows += (int64_t)h->n;
         staged->files++;
         staged->file_bytes += (int64_t)sizes[1];
     }

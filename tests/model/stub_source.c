@@ -119,7 +119,7 @@ static pen_status settle(void *ctx, uint32_t id, const struct pen_position *pos,
         s->w->crash = s->proc;
         return pen_fail(err, PEN_FATAL, "killed");
     }
-    return PEN_OK;
+    return w_chance(s->w, s->w->faults.retry_event) ? pen_fail(err, PEN_RETRY, "the topic is out of reach") : PEN_OK;
 }
 
 static pen_status recall(void *ctx, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err)
@@ -336,10 +336,11 @@ static pen_status check_apply(void *ctx, const struct ArrowArray *in, struct Arr
         return st;
     }
     for (int64_t i = 0; i < in->length; i++)
+        if (!w_is_bad(s->w, (int)pen_column_int64(&part, i), pen_column_int64(&record, i)))
+            keep[n++] = i;
+    for (int64_t i = in->length; i-- > 0;) /* in no order that anybody could go by */
         if (w_is_bad(s->w, (int)pen_column_int64(&part, i), pen_column_int64(&record, i)))
             pen_reject(rejects, i, "bad");
-        else
-            keep[n++] = i;
     st = pen_array_take(out, &schema, in, keep, n, err);
     pen_schema_release(&schema);
     free(keep);
