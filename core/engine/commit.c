@@ -504,6 +504,10 @@ pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err)
         p->at = seg->plan.moves[i].to;
         if (src->type->settle && !seg->plan.adoption)
             st = src->type->settle(src->instance.ctx, p->id, &p->at, err);
+        if (st == PEN_RETRY) { /* a hint: the next one says more */
+            pen_starts_wait(seg, &src->instance.host, err);
+            st = PEN_OK;
+        }
     }
     for (unsigned i = 0; seg->plan.lanes && i < seg->n_lanes; i++) {
         struct lane_staged *l = &seg->plan.lanes[i];

@@ -198,9 +198,14 @@ static pen_step plan_is_done(struct pen_segment *seg, struct pen_error *err)
     pen_plan_clear(seg);
     if (st >= 0)
         st = pen_parts_after_commit(seg, err);
-    for (size_t k = 0; k < seg->n_sinks && st >= 0; k++)
+    for (size_t k = 0; k < seg->n_sinks && st >= 0; k++) {
         if (seg->sinks[k].type->maintain)
             st = seg->sinks[k].type->maintain(seg->sinks[k].ctx, err);
+        if (st == PEN_RETRY) { /* the rows are committed: another time, then */
+            pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[k].name, NULL }, err);
+            st = PEN_OK;
+        }
+    }
     if (st < 0)
         return PEN_STEP_FAILED;
     pthread_mutex_lock(&seg->lock);
