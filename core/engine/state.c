@@ -174,9 +174,10 @@ static pen_status sql_failed(struct pen_state *s, struct pen_error *err)
 /* lock held. make false: PEN_SKIP where there is no database yet. */
 static pen_status open_db(struct pen_state *s, bool make, struct pen_error *err)
 {
-    static const char setup[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    static const char setup[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN;" /* one fsync for both tables */
                                 "CREATE TABLE IF NOT EXISTS position(key TEXT PRIMARY KEY, words TEXT NOT NULL) WITHOUT ROWID;"
-                                "CREATE TABLE IF NOT EXISTS plan(sink TEXT PRIMARY KEY, id TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;";
+                                "CREATE TABLE IF NOT EXISTS plan(sink TEXT PRIMARY KEY, id TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;"
+                                "COMMIT;";
     char path[4096];
     if (s->db)
         return PEN_OK;
