@@ -73,7 +73,7 @@ static void object_name(char buf[128], const struct pen_position *pos)
 static struct heap *find_heap(struct pen_dead_writer *w, const struct pen_dead_letter *l)
 {
     struct heap *h;
-    for (size_t i = 0; i < w->n; i++)
+    for (size_t i = w->n; i-- > 0;) /* most often the one that had the last letter */
         if (strcmp(w->heaps[i].key, l->key) == 0)
             return &w->heaps[i];
     if (w->n == w->cap) {
@@ -169,6 +169,11 @@ pen_status pen_dead_add(struct pen_dead_writer *w, const struct pen_dead_letter 
     pen_dead_line(&h->text, l, w->dead->host);
     line->n = h->text.n - line->at;
     return pen_text_failed(&h->text) ? pen_fail(err, PEN_FATAL, "out of memory") : PEN_OK;
+}
+
+size_t pen_dead_partitions(const struct pen_dead_writer *w)
+{
+    return w->n;
 }
 
 static pen_status writer_open(void *ctx, unsigned lane, void **writer, struct pen_error *err)

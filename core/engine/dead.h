@@ -32,6 +32,8 @@ extern const struct pen_sink pen_dead_sink;
 pen_status pen_dead_add(struct pen_dead_writer *w, const struct pen_dead_letter *letter, struct pen_error *err);
 /* The line that a letter is, with its newline, added to t. */
 void pen_dead_line(struct pen_text *t, const struct pen_dead_letter *letter, const struct pen_host *host);
+/* Lane: of how many partitions the writer holds letters. */
+size_t pen_dead_partitions(const struct pen_dead_writer *w);
 /* Where dead letters of the partition with this key end, looking from `from` on; n = 0: there are none from there. Control. */
 pen_status pen_dead_shown(struct pen_dead *d, const char *key, const struct pen_position *from, struct pen_position *out,
                           struct pen_error *err);

@@ -17,6 +17,7 @@
 #define RETRY_PAUSE 200000      /* microseconds before a reader that said PEN_RETRY is asked again */
 #define ENDED_AT_MOST 16384     /* partitions read to their end that a lane holds before it asks for a cut, about a KiB each */
 #define BATCH_ROWS 4096         /* the most that are read at once */
+#define DEAD_AT_MOST 512        /* partitions with dead letters in one plan: each is an object */
 #define LATE_AT_LEAST 1000000   /* microseconds that lanes read on, at least, while a commit is not done */
 #define COMPLAIN_PAUSE 10000000 /* microseconds between two lines about that */
 
@@ -550,7 +551,7 @@ static bool lane_is_heavy(const struct pen_lane *lane)
 /* Partitions that have ended wait for a cut to be let go. */
 static bool lane_is_crowded(const struct pen_lane *lane)
 {
-    return lane->n_ended >= ENDED_AT_MOST;
+    return lane->n_ended >= ENDED_AT_MOST || pen_dead_partitions(lane->writers[0]) >= DEAD_AT_MOST;
 }
 
 static void want_cut(struct pen_segment *seg)
