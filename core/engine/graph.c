@@ -195,19 +195,17 @@ static bool wanted(const struct pen_graph *g, const struct pen_segment_def *d, c
     return any;
 }
 
-static pen_status link_segments(struct pen_graph *g, struct pen_error *err)
+/* Under the same name however much of the pipeline runs: --only must not make a second reader, for which a transport keeps what nobody fetches. */
+static pen_status name_readers(struct pen_graph *g, struct pen_error *err)
 {
     for (size_t i = 0; i < g->n_segments; i++) {
         struct pen_segment_def *d = &g->segments[i];
         const char *anchor = g->stages[d->sinks[d->n_sinks - 1]].id;
         size_t n = strlen(g->run->pipeline) + strlen(anchor) + 2;
         for (size_t s = 0; s < d->n_sources; s++)
-            for (size_t j = 0; j < g->n_segments; j++) {
-                if (writes(&g->segments[j], d->sources[s]))
-                    add_unique(d->upstream, &d->n_upstream, (unsigned)j);
+            for (size_t j = 0; j < g->n_segments; j++)
                 for (size_t t = 0; j != i && t < g->segments[j].n_sources; t++)
                     d->shared_reading = d->shared_reading || g->segments[j].sources[t] == d->sources[s];
-            }
         d->reader_name = malloc(n);
         if (!d->reader_name)
             return pen_fail(err, PEN_FATAL, "out of memory");
@@ -217,6 +215,29 @@ static pen_status link_segments(struct pen_graph *g, struct pen_error *err)
             snprintf(d->reader_name, n, "%s", g->run->pipeline);
     }
     return PEN_OK;
+}
+
+static void keep_wanted(struct pen_graph *g, const char *const *only, size_t n_only)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < g->n_segments; i++) {
+        struct pen_segment_def d = g->segments[i];
+        memset(&g->segments[i], 0, sizeof d);
+        if (wanted(g, &d, only, n_only))
+            g->segments[kept++] = d;
+        else
+            segment_def_fini(&d);
+    }
+    g->n_segments = kept;
+}
+
+static void link_segments(struct pen_graph *g)
+{
+    for (size_t i = 0; i < g->n_segments; i++)
+        for (size_t s = 0; s < g->segments[i].n_sources; s++)
+            for (size_t j = 0; j < g->n_segments; j++)
+                if (writes(&g->segments[j], g->segments[i].sources[s]))
+                    add_unique(g->segments[i].upstream, &g->segments[i].n_upstream, (unsigned)j);
 }
 
 pen_status pen_graph_cut(struct pen_graph *g, const char *const *only, size_t n_only, struct pen_error *err)
@@ -232,7 +253,7 @@ pen_status pen_graph_cut(struct pen_graph *g, const char *const *only, size_t n_
         if (root_of(parent, i) != i)
             continue;
         st = fill_segment(g, d, parent, leads, i, err);
-        if (st >= 0 && d->n_sinks && d->n_sources && wanted(g, d, only, n_only)) {
+        if (st >= 0 && d->n_sinks && d->n_sources) {
             g->n_segments++;
             continue;
         }
@@ -241,5 +262,11 @@ pen_status pen_graph_cut(struct pen_graph *g, const char *const *only, size_t n_
     }
     free(parent);
     free(leads);
-    return st < 0 ? st : link_segments(g, err);
+    if (st >= 0)
+        st = name_readers(g, err);
+    if (st < 0)
+        return st;
+    keep_wanted(g, only, n_only);
+    link_segments(g);
+    return PEN_OK;
 }
