@@ -57,8 +57,8 @@ static pen_status check_memory(struct pen_segment *seg, size_t k, const char *ke
     pen_status st = pen_state_remembered(seg->state, key, &then, err);
     if (st < 0 || !then.n || (shown->n && pen_position_compare(shown, &then) >= 0))
         return st;
-    return pen_fail(err, PEN_FATAL, "%s shows %s at position %llu, but it was at %llu before: it has been restored or replaced. Delete %s to go on "
-                    "from what it shows",
+    return pen_fail(err, PEN_FATAL, "%s shows %s at position %llu, but it was at %llu before: it has been restored or replaced. Delete %s/seen to go "
+                    "on from what it shows",
                     seg->sinks[k].name, key, (unsigned long long)(shown->n ? shown->w[0] : 0), (unsigned long long)then.w[0],
                     seg->run->state_path);
 }

@@ -211,7 +211,7 @@ static pen_status open_chain(struct pen_segment *seg, size_t k, size_t s, struct
         pen_state_remembered(seg->state, key, &then, err);
         if (then.n && pen_position_compare(&shown, &then) < 0)
             st = pen_fail(err, PEN_FATAL, "%s shows entry %llu of the files read from %s, but it was at %llu before: it has been restored or replaced. Delete "
-                          "%s to go on from what it shows",
+                          "%s/seen to go on from what it shows",
                           sink->name, (unsigned long long)want.version, src->prefix, (unsigned long long)then.w[0], seg->run->state_path);
     }
     free(key);

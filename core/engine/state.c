@@ -35,6 +35,22 @@ struct pen_state {
 
 /* -- opening ---------------------------------------------------------------------------------------------------------------------- */
 
+static pen_status sync_parent(const char *path, struct pen_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *parent = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    pen_status st = PEN_OK;
+    if (!parent)
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    if ((fd < 0 && errno != EACCES) || (fd >= 0 && fsync(fd) < 0 && errno != EINVAL)) /* some file systems sync no folders */
+        st = pen_fail(err, PEN_FATAL, "state folder %s: %s", parent, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    free(parent);
+    return st;
+}
+
 static pen_status make_folders(const char *path, struct pen_error *err)
 {
     char *copy = strdup(path);
@@ -46,7 +62,9 @@ static pen_status make_folders(const char *path, struct pen_error *err)
         if (was != '/' && was != '\0')
             continue;
         *p = '\0';
-        if (mkdir(copy, 0777) < 0 && errno != EEXIST)
+        if (mkdir(copy, 0777) == 0)
+            st = sync_parent(copy, err); /* plans that a power cut took away would be made twice */
+        else if (errno != EEXIST)
             st = pen_fail(err, PEN_FATAL, "state folder %s: %s", copy, strerror(errno));
         *p = was;
         if (!was)
