@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Several processes at one Delta table: two pipelines with sources of their own, and one pipeline run twice with a `state` each over the same files."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import faults
+from faults import Expected, Work, ok, posts
+
+faults.need("file", "pin", "delta")
+rng = faults.seed()
+SMALL = "commit_interval = 5ms\ncommit_rows = 50\n"
+
+
+def wait_both(runs):
+    results = [faults.finish(r) for r in runs]
+    return results, ["%s ended with %s: %s" % (i, r.status, r.text) for i, r in enumerate(results) if r.status != 0]
+
+
+def two_pipelines():
+    first, second = posts(3000, 0.02, rng), posts(3000, 0.02, rng, first=10000)
+    with Work(first, files=20, settings=SMALL, expected=Expected(first + second)) as w:
+        faults.write_files(os.path.join(w.folder, "in2"), second, 20)
+        other = w.write_conf("second.ini", settings=SMALL, name="second", state="state2")
+        with open(other, encoding="utf-8") as f:
+            text = f.read().replace(w.folder + "/in\n", w.folder + "/in2\n")
+        with open(other, "w", encoding="utf-8") as f:
+            f.write(text)
+        _, wrong = wait_both([w.start(), w.start(conf=other)])
+        commits = len([n for n in os.listdir(os.path.join(w.table, "_delta_log")) if n.endswith(".json")])
+        ok(not wrong and commits > 60, "two pipelines append to one table at once, %d commits" % commits, wrong)
+        ok(not w.problems(), "each row of both is there once", w.problems())
+
+
+def same_pipeline():
+    lines = posts(3000, 0.02, rng)
+    with Work(lines, files=30, settings=SMALL) as w:
+        other = w.write_conf("other.ini", settings=SMALL, state="state2")
+        _, wrong = wait_both([w.start(), w.start(conf=other)])
+        ok(not wrong, "one pipeline, two processes with a state each, the same files: both end well", wrong)
+        ok(not w.problems(), "each row is there once", w.problems())
+
+
+def killed_at_contention(action):
+    lines = posts(3000, 0.02, rng)
+    with Work(lines, files=30, settings=SMALL) as w:
+        other = w.write_conf("other.ini", settings=SMALL, state="state2")
+        _, _ = wait_both([w.start(), w.start(conf=other, env={"PENSTOCK_FAILPOINTS": "delta.settle=%s@2" % action})])
+        wrong = w.completes()
+        ok(not wrong, "one of them meets %s where it looks whether its commit happened: each row once" % action, wrong)
+
+
+two_pipelines()
+for _ in range(3):
+    same_pipeline()
+for action in ("exit", "error", "delay:20"):
+    killed_at_contention(action)
+faults.done()
