@@ -186,7 +186,9 @@ void pen_state_close(struct pen_state **state)
 
 static pen_status sql_failed(struct pen_state *s, struct pen_error *err)
 {
-    return pen_fail(err, PEN_FATAL, "%s/state.db: %s", s->path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    int e = s->db && (sqlite3_errcode(s->db) & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(s->db) : 0; /* "disk I/O error" alone says too little */
+    return pen_fail(err, PEN_FATAL, "%s/state.db: %s%s%s", s->path, s->db ? sqlite3_errmsg(s->db) : "out of memory", e ? ": " : "",
+                    e ? strerror(e) : "");
 }
 
 /* lock held. make false: PEN_SKIP where there is no database yet. */

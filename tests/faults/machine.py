@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of the machine: a disk that is full (data, log, state, journal, each on a small tmpfs of its own), files that vanish or shrink, folders that
+cannot be read, a Parquet file that is damaged. Each says so in one line, with 1; once it is mended the same command goes on.
+"""
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import faults
+from faults import Work, ok, posts, skip
+
+faults.need("file", "journal", "pin", "delta", "parquet")
+rng = faults.seed()
+
+
+def said(result):
+    return [line for line in result.text.splitlines() if line.startswith("penstock: ")]
+
+
+def mounted(path, size):
+    os.makedirs(path, exist_ok=True)
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", path], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def disk_full(what, folder, size, **how):
+    lines = posts(3000, 0.01, rng)
+    with Work(lines, files=30, settings="commit_rows = 200\n", **how) as w:
+        path = os.path.join(w.folder, folder)
+        if os.geteuid() != 0 or not mounted(path, size):
+            skip("a full disk under the " + what, "may not mount a small file system")
+            return
+        try:
+            result = w.run()
+            good = result.status == 1 and len(said(result)) == 1 and ("No space left" in result.text or "full" in result.text)
+            ok(good, "a full disk under the %s: one line, and 1" % what, [result])
+            subprocess.run(["mount", "-o", "remount,size=64m", path], check=True)
+            wrong = w.completes()
+            ok(not wrong, "with room again each row is there once", wrong)
+        finally:
+            subprocess.run(["umount", "-l", path], check=False)
+
+
+def unreadable_folder():
+    with Work(posts(100, 0, rng), files=2) as w:
+        os.rename(os.path.join(w.folder, "in"), os.path.join(w.folder, "away"))
+        result = w.run()
+        ok(result.status in (1, 2) and len(said(result)) == 1 and "/in" in result.text, "a folder that is not there: one line", [result])
+        os.rename(os.path.join(w.folder, "away"), os.path.join(w.folder, "in"))
+        wrong = w.completes()
+        ok(not wrong, "once it is there the same command reads it", wrong)
+
+
+def damaged_parquet():
+    with Work(posts(100, 0, rng), sink="parquet") as w:
+        w.run()
+        path = faults.parquet_files(w.table)[0]
+        with open(path, "rb") as f:
+            whole = f.read()
+        for what, broken in (("cut off", whole[:len(whole) // 2]), ("with a damaged footer", whole[:-40] + b"\xff" * 32 + whole[-8:]), ("empty", b"")):
+            with open(path, "wb") as f:
+                f.write(broken)
+            conf = os.path.join(w.folder, "copy.ini")
+            with open(conf, "w", encoding="utf-8") as f:
+                f.write("[pipeline]\nname = copy\nstate = %s/state2\n[source t]\nplugin = parquet\npath = %s\n[sink c]\nplugin = delta\ninput = t\n"
+                        "path = %s/copy\n" % (w.folder, w.table, w.folder))
+            result = w.run(conf=conf)
+            ok(result.status in (1, 2) and os.path.basename(path) in result.text and len(said(result)) == 1, "a Parquet file %s: named by the source" % what, [result])
+            query = subprocess.run([faults.PENSTOCK, "query", "SELECT count(*), max(title) FROM t", "t=" + w.table], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, check=False)
+            ok(query.returncode == 1 and os.path.basename(path).encode() in query.stderr, "and by a query", [query])
+        with open(path, "wb") as f:
+            f.write(whole)
+        result = w.run(conf=conf)
+        ok(result.status == 0 and len(faults.table_rows("delta", os.path.join(w.folder, "copy"))) == 100, "mended, it is read", [result])
+
+
+disk_full("data", "out", "160k")
+disk_full("data (Parquet files)", "out", "100k", sink="parquet")
+disk_full("state", "state", "20k", sink="parquet")
+disk_full("journal", "journal", "400k", via="journal")
+disk_full("dead letters", "dead", "8k")
+unreadable_folder()
+damaged_parquet()
+faults.done()
