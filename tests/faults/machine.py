@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of the machine: a disk that is full (data, log, state, journal, each on a small tmpfs of its own), files that vanish or shrink, folders that
-cannot be read, a Parquet file that is damaged. Each says so in one line, with 1; once it is mended the same command goes on.
+"""Faults of the machine: a disk that is full (under table, Parquet files, state, journal, dead letters, each on a small tmpfs of its own), a folder that
+is not there, a Parquet file that is damaged. Each says so in one line, with 1; once it is mended the same command goes on.
 """
 import os
-import shutil
 import subprocess
 import sys
 
