@@ -115,7 +115,7 @@ static pen_status once(int64_t *rows, struct pen_error *err)
             if (st != PEN_OK || e.kind != PEN_PARTITION_ASSIGNED)
                 continue;
             parts++;
-            if ((st = file_source.beginning(s, e.id, true, &pos, err)) == PEN_OK && (st = file_source.start_partition(s, e.id, &pos, err)) == PEN_OK)
+            if ((st = file_source.beginning(s, e.id, true, &pos, err)) >= PEN_OK && (st = file_source.start_partition(s, e.id, &pos, err)) == PEN_OK)
                 st = file_source.reader_add(reader, e.id, &pos, err);
         }
         if (st == PEN_OK)
