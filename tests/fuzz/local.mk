@@ -49,6 +49,13 @@ tests_fuzz_fuzz_csv_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_csv_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_csv_LDADD = core/libpenstock.la
 endif
+if PLUGIN_PARQUET
+fuzz_programs += tests/fuzz/fuzz_parquet
+tests_fuzz_fuzz_parquet_SOURCES = tests/fuzz/fuzz_parquet.c
+tests_fuzz_fuzz_parquet_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_parquet_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_parquet_LDADD = plugins/parquet/libparquet.la core/libpenstock.la
+endif
 EXTRA_PROGRAMS += $(fuzz_programs)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds.py
 FUZZ_SECONDS = 600

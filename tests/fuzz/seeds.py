@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import struct
+import subprocess
 import sys
 
 PIN = {
@@ -146,3 +147,22 @@ for name, seeds in SEEDS.items():
     for i, seed in enumerate(seeds):
         with open(os.path.join(folder, f"seed-{i}"), "wb") as out:
             out.write(seed)
+
+# Small Parquet files by another writer, where one is installed: without them the fuzzer has to find the footer by itself.
+PARQUET = """
+import os, sys
+import pyarrow as pa, pyarrow.parquet as pq
+table = pa.table({"i": [1, None, 3], "t": ["a", "", None], "l": [[1.5], None, []], "s": [{"a": 1, "b": "x"}, None, {"a": None, "b": ""}], "b": [True, False, None]})
+for n, (codec, version, dictionary) in enumerate([("none", "1.0", True), ("snappy", "2.0", False), ("zstd", "1.0", False)]):
+    pq.write_table(table, os.path.join(sys.argv[1], "seed-%d" % n), compression=codec, data_page_version=version, use_dictionary=dictionary)
+sys.stdout.flush()
+os._exit(0)
+"""
+folder = os.path.join(sys.argv[1], "fuzz_parquet")
+os.makedirs(folder, exist_ok=True)
+cache = os.environ.get("PENSTOCK_CACHE") or os.path.join(os.path.expanduser("~"), ".cache", "penstock")
+for python in (os.path.join(cache, "venv", "bin", "python"), sys.executable):
+    if os.path.exists(python) and subprocess.run([python, "-c", PARQUET, folder], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        break
+else:
+    print("# fuzz_parquet starts without seeds: there is no pyarrow")
