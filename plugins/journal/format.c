@@ -119,6 +119,14 @@ const uint8_t *jf_in_bytes(struct jf_in *in, size_t *n)
         *n = 0;
     return p;
 }
+const char *jf_in_name(struct jf_in *in, size_t *n)
+{
+    const uint8_t *p = jf_in_bytes(in, n);
+    for (size_t i = 0; i < *n; i++)
+        in->bad |= p[i] <= ' ' || p[i] == 0x7F;
+    in->bad |= *n == 0;
+    return (const char *)p;
+}
 void jf_in_position(struct jf_in *in, struct pen_position *pos)
 {
     memset(pos, 0, sizeof *pos);
@@ -290,7 +298,7 @@ void jf_move_put(struct jf_out *o, const struct jf_move *m)
 }
 void jf_move_next(struct jf_commit *c, struct jf_move *m)
 {
-    m->key = (const char *)jf_in_bytes(&c->moves, &m->key_size);
+    m->key = jf_in_name(&c->moves, &m->key_size);
     jf_in_position(&c->moves, &m->from);
     jf_in_position(&c->moves, &m->to);
 }
@@ -324,7 +332,7 @@ bool jf_commit_get(const uint8_t *body, size_t n, struct jf_commit *c)
     struct jf_in in = { body, n, false };
     struct jf_commit walk;
     memset(c, 0, sizeof *c);
-    c->plan = (const char *)jf_in_bytes(&in, &c->plan_size);
+    c->plan = jf_in_name(&in, &c->plan_size);
     c->time = (int64_t)jf_in64(&in);
     c->n_moves = jf_in32(&in);
     c->n_pieces = jf_in32(&in);
@@ -390,7 +398,7 @@ static bool snapshot_lists(struct jf_in in, struct jf_snapshot *s)
     s->positions = in;
     for (uint32_t i = 0; i < s->n_positions && !in.bad; i++) {
         struct pen_position pos;
-        jf_in_bytes(&in, &n);
+        jf_in_name(&in, &n);
         jf_in_position(&in, &pos);
     }
     s->segments = walk.segments = in;
@@ -402,7 +410,7 @@ static bool snapshot_lists(struct jf_in in, struct jf_snapshot *s)
     }
     in = s->plans = walk.segments;
     for (uint32_t i = 0; i < s->n_plans && !in.bad; i++)
-        jf_in_bytes(&in, &n);
+        jf_in_name(&in, &n);
     return !in.bad && in.n == 0;
 }
 

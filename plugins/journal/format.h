@@ -49,6 +49,8 @@ struct jf_in {
 uint32_t jf_in32(struct jf_in *in);
 uint64_t jf_in64(struct jf_in *in);
 const uint8_t *jf_in_bytes(struct jf_in *in, size_t *n);
+/* Bytes that name a key or a plan: at least one, none of them a blank or a control character, so they can be kept as a C string. */
+const char *jf_in_name(struct jf_in *in, size_t *n);
 void jf_in_position(struct jf_in *in, struct pen_position *pos);
 
 /* -- segment files --------------------------------------------------------------------------------------------------------------- */

@@ -197,7 +197,7 @@ static pen_status apply_snapshot(struct journal *j, struct jf_snapshot *s, struc
     memcpy(j->oldest, s->oldest, sizeof j->oldest);
     for (uint32_t i = 0; i < s->n_positions; i++) {
         size_t n;
-        const char *key = (const char *)jf_in_bytes(&s->positions, &n);
+        const char *key = jf_in_name(&s->positions, &n);
         struct pen_position at;
         jf_in_position(&s->positions, &at);
         if (set_position(j, key, n, &at, err) < 0)
@@ -216,7 +216,7 @@ static pen_status apply_snapshot(struct journal *j, struct jf_snapshot *s, struc
     }
     for (uint32_t i = 0; i < s->n_plans; i++) {
         size_t n;
-        const char *plan = (const char *)jf_in_bytes(&s->plans, &n);
+        const char *plan = jf_in_name(&s->plans, &n);
         if (add_plan(j, plan, n, err) < 0)
             return PEN_FATAL;
     }

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crc32c.h"
+#include "format.h"
 #include "harness.h"
 #include "tests/tap.h"
 
@@ -223,6 +225,74 @@ static void test_missing_files__are_named(void)
     ok(out_open(&out, &o, 1, &err) == PEN_FATAL && strstr(err.msg, ".segment, which commits name"), "a segment that is gone");
 }
 
+static uint64_t sequence_behind(const char *log)
+{
+    uint8_t head[JF_RECORD_HEADER];
+    struct jf_record r = { .sequence = 0 };
+    int fd = open(log, O_RDONLY | O_CLOEXEC);
+    for (off_t at = 0; pread(fd, head, sizeof head, at) == (ssize_t)sizeof head && jf_record_get(head, &r);)
+        at += (off_t)(sizeof head + jf_padded(r.body));
+    close(fd);
+    return r.sequence + 1;
+}
+
+/* Appends a commit record without pieces, whose checksums are right, behind what the log has. */
+static void forge_commit(const char *log, uint64_t sequence, const char *plan, size_t plan_size, const char *key, size_t key_size)
+{
+    uint8_t head[JF_RECORD_HEADER];
+    struct jf_out body = { 0 };
+    struct jf_move move = { .key = key, .key_size = key_size, .to = pen_position_of(99) };
+    int fd = open(log, O_WRONLY | O_APPEND | O_CLOEXEC);
+    jf_out_bytes(&body, plan, plan_size);
+    jf_out64(&body, 0);
+    jf_out32(&body, 1);
+    jf_out32(&body, 0);
+    jf_move_put(&body, &move);
+    jf_record_put(head, &(struct jf_record){ JF_COMMIT, sequence, (uint32_t)body.n, pen_crc32c(0, body.p, body.n) });
+    memset(jf_out_room(&body, 8), 0, 8); /* padding */
+    if (write(fd, head, sizeof head) != (ssize_t)sizeof head || write(fd, body.p, jf_padded(body.n - 8)) < 0)
+        abort();
+    close(fd);
+    jf_out_free(&body);
+}
+
+static void test_hostile_names__are_refused(void)
+{
+    static const struct {
+        const char *what, *plan, *key;
+        size_t plan_size, key_size;
+        bool good;
+    } cases[] = {
+        { "a key of a source", "plan-4", "p/s/src/1", 6, 9, true },
+        { "a NUL where a known key ends, and more behind it", "plan-4", "p/s/src/0\0\0\0\0\0\0\0\0\0\0", 6, 19, false },
+        { "a key with a NUL in it", "plan-4", "p/s\0src/0", 6, 9, false },
+        { "a key that is empty", "plan-4", "", 6, 0, false },
+        { "a key of two lines", "plan-4", "p/s/\n/0", 6, 7, false },
+        { "a plan with a NUL in it", "plan\0004", "p/s/src/1", 6, 9, false },
+        { "a plan that is empty", "", "p/s/src/1", 0, 9, false },
+    };
+    char sample[320], copy[320], log[512];
+    off_t ends[3];
+    snprintf(sample, sizeof sample, "%s", fresh_path());
+    make_sample(sample, ends);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct options o;
+        struct out out;
+        struct pen_error err = { 0 };
+        pen_status st;
+        snprintf(copy, sizeof copy, "%s", fresh_path());
+        copy_folder(sample, copy);
+        find_file(log, sizeof log, copy, ".commits");
+        forge_commit(log, sequence_behind(log), cases[i].plan, cases[i].plan_size, cases[i].key, cases[i].key_size);
+        o = options_for(copy);
+        st = out_open(&out, &o, 1, &err);
+        if (st == PEN_OK)
+            out_close(&out);
+        ok(cases[i].good ? st == PEN_OK : st == PEN_FATAL && strstr(err.msg, ".commits is damaged at byte ") != NULL, "%s in the log%s", cases[i].what,
+           cases[i].good ? "" : ": damage, which is named");
+    }
+}
+
 static void test_leftovers__of_a_killed_writer_go(void)
 {
     char sample[320], copy[320], segment[512];
@@ -259,6 +329,7 @@ int main(void)
     test_last_commit_flips__lose_only_it();
     test_segment_flips__are_noticed();
     test_missing_files__are_named();
+    test_hostile_names__are_refused();
     test_leftovers__of_a_killed_writer_go();
     return done_testing();
 }
