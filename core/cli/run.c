@@ -197,8 +197,8 @@ static int run_config(const struct request *r, struct pen_cli_pipeline *p, struc
     if (st >= 0 && (status = pen_cli_problems(p)) == PEN_EXIT_DONE && g) {
         if (!r->dry_run)
             st = pen_log_open(c->pipeline.log, c->pipeline.log_format == PEN_LOG_JSON, (pen_log_level)c->pipeline.log_level, err);
-        if (st >= 0 && !r->dry_run)
-            st = (pen_status)run_graph(r, c, g, err);
+        if (st >= 0 && !r->dry_run && (st = (pen_status)run_graph(r, c, g, err)) < 0)
+            err->code = PEN_FATAL; /* the file was found to be right, and something may have been written */
     }
     pen_graph_free(&g);
     pen_run_context_fini(&run);

@@ -22,7 +22,7 @@ const struct pen_option pen_settings_options[] = {
     { "memory_limit", PEN_OPT_SIZE, OPT(memory_limit), "none", 16 * MIB, INT64_MAX, "none", 0,
       "Lanes cut earlier so that rows held in memory stay below this; it never makes a run fail." },
     { "max_errors", PEN_OPT_COUNT, OPT(max_errors), "none", 0, INT64_MAX, "none", 0,
-      "Stop the run, with status 1, once there are more dead letters than this." },
+      "Stop the run, with status 1, once there are more dead letters than this, those of all stages together." },
     { "shutdown_timeout", PEN_OPT_DURATION, OPT(shutdown_timeout), "30s", 0, 86400 * SECOND, NULL, 0,
       "How long SIGTERM waits for the last batch and its commit before the run is given up." },
     { "max_record", PEN_OPT_SIZE, OPT(max_record), "16MiB", 1024, 1024 * MIB, NULL, 0,

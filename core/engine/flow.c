@@ -58,7 +58,7 @@ static pen_status bury(struct pen_flow *f, unsigned stage, const struct pen_posi
         return st;
     f->lane->wrote[0] = true;
     pen_count(&src->instance.host, "dead_letters_total", letter.stage, 1);
-    total = atomic_fetch_add(&seg->dead_total, 1) + 1;
+    total = atomic_fetch_add(&seg->run->dead_total, 1) + 1;
     if (max >= 0 && total > max)
         return pen_fail(err, PEN_FATAL, "%s: %lld records could not be processed, max_errors allows %lld; the last: %s", letter.stage,
                         (long long)total, (long long)max, reason);

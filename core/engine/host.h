@@ -30,6 +30,7 @@ struct pen_run_context {
     bool checking;
     int wake_fd;                 /* an eventfd that stays readable once the run is to stop */
     atomic_bool stopping;
+    atomic_llong dead_total;     /* dead letters of all segments, for max_errors */
     uint64_t run_id[2];          /* random: plan ids begin with it */
 };
 

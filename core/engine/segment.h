@@ -244,7 +244,6 @@ struct pen_segment {
     /* any thread: */
     atomic_llong open_rows, open_bytes; /* of the plan that lanes write to */
     atomic_llong open_since;            /* pen_now of its first row; 0: none */
-    atomic_llong dead_total;
     /* control: */
     int phase;
     bool last_cut;

@@ -8,21 +8,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import faults
-from faults import Expected, Work, ok, posts, query
+from faults import Expected, Work, ok, posts, query, wait_until
 
 faults.need("file", "pin", "delta", "journal", "generate")
 rng = faults.seed()
 SMALL = "commit_interval = 5ms\ncommit_rows = 40\n"
-
-
-def wait_until(what, seconds=60):
-    """Polls what() until it is true: whether it became so in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.02)  # between two looks
-    return False
 
 
 def rows_of(table):

@@ -204,6 +204,16 @@ def kill_after(run, seconds):
         return True
 
 
+def wait_until(what, seconds=60):
+    """Polls what() until it is true: whether it became so in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.02)  # between two looks
+    return False
+
+
 def errors(text):
     """The lines of a log that say what went wrong."""
     return [line for line in text.splitlines() if line.startswith("penstock: ") or " error" in line]

@@ -3,6 +3,7 @@
 """Bad input: each sort of broken record is a dead letter with its reason, position and bytes, and what lies around it goes through."""
 import os
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -77,6 +78,26 @@ def max_errors():
         w.conf = w.write_conf("posts.ini", settings="commit_rows = 100\n")
         wrong = w.completes()
         ok(not wrong, "without it the same command goes on: each row once, each dead letter once (%d before)" % len(letters), wrong)
+
+
+def max_errors_of_all_segments():
+    """Two segments with three broken records each: neither has more than five, both have."""
+    lines, more = GOOD + [b"1", b"2", b"3"], posts(4, 0, rng, first=4) + [b"4", b"5", b"6"]
+    with Work(lines, settings="max_errors = 5\n", expected=faults.Expected(lines + more)) as w:
+        faults.write_files(os.path.join(w.folder, "more"), more, 1)
+        second = "[source others]\nplugin = file\npath = %s/more\n[transform too]\nplugin = pin\ninput = others\n" \
+                 "[sink second]\nplugin = delta\ninput = too\npath = %s\n" % (w.folder, w.table)
+        for allowed, status in ((5, 1), (6, 0)):
+            w.write_conf("posts.ini", settings="max_errors = %d\n" % allowed)
+            with open(w.conf, "a", encoding="utf-8") as f:
+                f.write(second)
+            shutil.rmtree(w.table, ignore_errors=True)
+            shutil.rmtree(os.path.join(w.folder, "state"), ignore_errors=True)
+            shutil.rmtree(os.path.join(w.folder, "dead"), ignore_errors=True)
+            result = w.run()
+            good = result.status == status and ("max_errors allows 5" in result.text) == (status == 1)
+            ok(good, "two segments with three dead letters each, max_errors = %d: status %d" % (allowed, status), [result])
+        ok(not w.problems(), "and all rows and dead letters are there then", w.problems())
 
 
 def state_is_locked():
@@ -175,6 +196,7 @@ for what, record in BAD.items():
     one(what, record)
 long_line()
 max_errors()
+max_errors_of_all_segments()
 state_is_locked()
 stopped(signal.SIGTERM)
 stopped(signal.SIGINT)

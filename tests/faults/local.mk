@@ -5,6 +5,7 @@ tests_faults_fail_la_SOURCES = tests/faults/fail.c
 tests_faults_fail_la_CFLAGS = -std=gnu11 $(WARN_CFLAGS)
 tests_faults_fail_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 tests_faults_fail_la_LIBADD = -ldl
-faults_tests = tests/faults/kills.py tests/faults/torture.py tests/faults/failpoints.py tests/faults/input.py tests/faults/writers.py tests/faults/machine.py tests/faults/cases.py
+faults_tests = tests/faults/kills.py tests/faults/torture.py tests/faults/failpoints.py tests/faults/input.py tests/faults/writers.py tests/faults/machine.py tests/faults/cases.py \
+	tests/faults/ends.py
 EXTRA_DIST += $(faults_tests)
 TESTS += $(faults_tests)
