@@ -181,7 +181,7 @@ static pen_status run_verb(const struct pen_tables *t, const struct pen_verb *v,
     struct pen_printer *p = NULL;
     pen_status st = ctx ? set_options(v, c, ctx, &mem, err) : pen_fail(err, PEN_FATAL, "out of memory");
     if (st >= 0)
-        st = v->run(ctx, &t->host, c->url, &schema, &batch, err);
+        st = v->run(ctx, NULL, &t->host, c->url, &schema, &batch, err);
     if (st >= 0)
         st = pen_printer_new(&p, stdout, c->format, c->wide, err);
     if (st >= 0)

@@ -28,6 +28,8 @@ struct pen_intake {
     size_t max_record;
     struct pen_rejected *rejected;
     size_t n_rejected, rejected_room;
+    struct pen_position *wide;
+    size_t n_wide, wide_room;
     int64_t rows;
     size_t bytes;
     bool out_of_memory;
@@ -53,6 +55,7 @@ void pen_intake_free(struct pen_intake **in)
     }
     forget_rejected(*in);
     free((*in)->rejected);
+    free((*in)->wide);
     free((*in)->targets);
     free(*in);
     *in = NULL;
@@ -216,7 +219,19 @@ static void decode_message(struct pen_intake *in, size_t target, const struct pe
     }
 }
 
-void pen_intake_message(struct pen_intake *in, const struct pen_message *m)
+/* Keeps a whole position; its index stands for it from then on. */
+static uint64_t add_wide(struct pen_intake *in, const struct pen_position *at)
+{
+    void *wide = in->wide;
+    bool good = grow(in, &wide, in->n_wide, &in->wide_room, sizeof *in->wide);
+    in->wide = wide;
+    if (!good)
+        return 0;
+    in->wide[in->n_wide] = *at;
+    return in->n_wide++;
+}
+
+static void take_message(struct pen_intake *in, const struct pen_message *m)
 {
     if (m->value && m->value_size > in->max_record) {
         pen_intake_overlong(in, m->value, m->value_size, m->value_size, m->position);
@@ -233,6 +248,17 @@ void pen_intake_message(struct pen_intake *in, const struct pen_message *m)
         }
     }
     in->rows++;
+}
+
+void pen_intake_message(struct pen_intake *in, const struct pen_message *m)
+{
+    struct pen_message by_index;
+    if (m->at) {
+        by_index = *m;
+        by_index.position = add_wide(in, m->at);
+        m = &by_index;
+    }
+    take_message(in, m);
 }
 
 /* -- lines ------------------------------------------------------------------------------------------------------------------ */
@@ -377,6 +403,7 @@ void pen_intake_begin(struct pen_intake *in)
             t->decoder->root.fields[f].nulled = 0;
         pen_builder_truncate(t->decoder ? t->decoder->builder : t->raw, 0);
     }
+    in->n_wide = 0;
     in->rows = 0;
     in->bytes = 0;
     in->out_of_memory = false;
@@ -394,6 +421,11 @@ pen_status pen_intake_finish(struct pen_intake *in, struct ArrowArray *out, stru
     for (size_t i = 0; st < 0 && i < in->n_targets; i++)
         pen_array_release(&out[i]);
     return st;
+}
+
+const struct pen_position *pen_intake_wide(const struct pen_intake *in)
+{
+    return in->n_wide ? in->wide : NULL;
 }
 
 const uint64_t *pen_intake_positions(const struct pen_intake *in, size_t target)

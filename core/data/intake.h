@@ -7,7 +7,7 @@
 #define PENSTOCK_DATA_INTAKE_H
 
 #include <penstock/batch.h>
-#include <penstock/records.h>
+#include <penstock/plugin.h>
 
 /* A record that some target could not take. Valid until the next begin. */
 struct pen_rejected {
@@ -30,6 +30,9 @@ void pen_intake_begin(struct pen_intake *in);
 /* Fills out[0 … n_targets), one batch each; with no rows length is 0. Out of memory while feeding is answered here, with no batch set. */
 pen_status pen_intake_finish(struct pen_intake *in, struct ArrowArray *out, struct pen_error *err);
 
+/* Positions of records whose sources gave them whole; NULL where none did. Where there are some, what is called a last word of a position here is an
+ * index into these. */
+const struct pen_position *pen_intake_wide(const struct pen_intake *in);
 /* After finish: the last position word of each row of target i's batch, in order. */
 const uint64_t *pen_intake_positions(const struct pen_intake *in, size_t target);
 const struct pen_rejected *pen_intake_rejected(const struct pen_intake *in, size_t *n);

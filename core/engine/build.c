@@ -234,7 +234,7 @@ static pen_status typing_init(struct typing *t, struct pen_error *err)
     if (!t->source || !t->transform || !t->sink)
         return pen_fail(err, PEN_FATAL, "out of memory");
     for (size_t i = 0; i < n; i++)
-        t->source[i].host = t->transform[i].host = t->sink[i].host = (struct pen_host){ t->g->run, t->g->stages[i].id, NULL };
+        t->source[i].host = t->transform[i].host = t->sink[i].host = (struct pen_host){ t->g->run, t->g->stages[i].id, NULL, false };
     return PEN_OK;
 }
 

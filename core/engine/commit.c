@@ -212,6 +212,7 @@ pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err)
         }
     }
     make_id(seg, plan->id, 'c', seg->cuts);
+    plan->number = seg->cuts;
     plan->open = true;
     plan->sink = 0;
     return st;
@@ -319,6 +320,7 @@ static pen_status make_sent(struct pen_segment *seg, size_t k, struct pen_error 
     if (st >= 0 && seg->sinks[k].chains)
         st = chain_moves(seg, k, moves, &n, err);
     seg->plan.sent.id = plan->id;
+    seg->plan.sent.number = plan->number;
     seg->plan.sent.moves = moves;
     seg->plan.sent.n_moves = n;
     seg->plan.sent.staged = staged;
@@ -362,10 +364,39 @@ static void note_published(struct pen_segment *seg, size_t k)
     }
 }
 
+/* Where the rows of one who waits came to lie in sink k. That it cannot be told stops nothing: the rows are stored. */
+static void note_landings(const struct pen_segment *seg, size_t k, size_t staged, const struct seg_token *t)
+{
+    const struct seg_sink *sink = &seg->sinks[k];
+    for (size_t o = 0; t->landings && o < seg->sources[t->source].n_outputs; o++) {
+        struct seg_landing *l = &t->landings[o];
+        struct pen_error ignored = { 0 };
+        if (l->sink != k || !l->n || !(l->places = calloc((size_t)l->n, sizeof *l->places)))
+            continue;
+        if (sink->type->stored(sink->ctx, &seg->plan.sent, staged, l->first, l->n, l->places, &ignored) == PEN_OK)
+            continue;
+        free(l->places);
+        l->places = NULL;
+    }
+}
+
+static void note_stored(const struct pen_segment *seg, size_t k)
+{
+    size_t staged = 0;
+    for (unsigned i = 0; seg->sinks[k].type->stored && i < seg->n_lanes; i++) {
+        const struct lane_staged *l = &seg->plan.lanes[i];
+        if (!l->present || !l->wrote[k] || !l->sinks[k].bytes)
+            continue;
+        for (size_t t = 0; t < l->n_tokens; t++)
+            note_landings(seg, k, staged, &l->tokens[t]);
+        staged++;
+    }
+}
+
 static void say_it_waits(const struct pen_segment *seg, size_t k, struct pen_error *err)
 {
     if (!seg->plan.attempts)
-        pen_log(&(struct pen_host){ seg->run, seg->sinks[k].name, NULL }, PEN_LOG_WARN, "commit waits: %s", err->msg);
+        pen_log(&(struct pen_host){ seg->run, seg->sinks[k].name, NULL, false }, PEN_LOG_WARN, "commit waits: %s", err->msg);
     memset(err, 0, sizeof *err);
 }
 
@@ -398,7 +429,7 @@ static pen_status publish_once(struct pen_segment *seg, size_t k, struct pen_err
     case PEN_PUBLISH_DONE:
         return PEN_OK;
     case PEN_PUBLISH_REFUSED:
-        pen_log(&(struct pen_host){ seg->run, sink->name, NULL }, PEN_LOG_INFO, "commit refused, another was quicker: reading again from what it shows");
+        pen_log(&(struct pen_host){ seg->run, sink->name, NULL, false }, PEN_LOG_INFO, "commit refused, another was quicker: reading again from what it shows");
         return PEN_RETRY;
     case PEN_PUBLISH_GONE:
         return pen_fail(err, PEN_FATAL, "%s: the table is not there any more", sink->name);
@@ -465,10 +496,12 @@ static pen_status publish_sink(struct pen_segment *seg, size_t k, struct pen_err
         if (kept_st < 0)
             return kept_st;
     }
-    if (st == PEN_OK)
+    if (st == PEN_OK) {
+        note_stored(seg, k);
         note_published(seg, k);
-    else
+    } else {
         discard_from(seg, k);
+    }
     sent_clear(&seg->plan.sent);
     seg->plan.begun = false;
     seg->plan.attempts = 0;
@@ -511,7 +544,7 @@ pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err)
     }
     for (unsigned i = 0; seg->plan.lanes && i < seg->n_lanes; i++) {
         struct lane_staged *l = &seg->plan.lanes[i];
-        pen_answer_tokens(seg, l->tokens, l->token_sources, &l->n_tokens, PEN_OK);
+        pen_answer_tokens(seg, l->tokens, &l->n_tokens, PEN_OK);
     }
     return st < 0 ? st : pen_failpoint("commit.after-settle", err);
 }

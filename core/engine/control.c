@@ -202,7 +202,7 @@ static pen_step plan_is_done(struct pen_segment *seg, struct pen_error *err)
         if (seg->sinks[k].type->maintain)
             st = seg->sinks[k].type->maintain(seg->sinks[k].ctx, err);
         if (st == PEN_RETRY) { /* the rows are committed: another time, then */
-            pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[k].name, NULL }, err);
+            pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[k].name, NULL, false }, err);
             st = PEN_OK;
         }
     }
@@ -266,7 +266,7 @@ static pen_step rewinding(struct pen_segment *seg, struct pen_error *err)
         pen_lane_refuse(&seg->lanes[i]);
     st = pen_parts_restart(seg, err);
     if (st == PEN_RETRY) {
-        pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[seg->anchor].name, NULL }, err);
+        pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[seg->anchor].name, NULL, false }, err);
         seg->plan.not_before = seg->start_at;
         return atomic_load(&seg->run->stopping) ? PEN_STEP_DONE : PEN_STEP_WORKED;
     }

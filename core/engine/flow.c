@@ -10,7 +10,7 @@
 #include "engine/flow.h"
 #include "engine/rejects.h"
 
-/* Positions of a batch's rows: words[i] in the last word, or `from` counted on. */
+/* Positions of a batch's rows: words[i] in the last word, or `from` counted on; with f->wide, indexes into it. */
 struct row_words {
     const uint64_t *words;
     int64_t n;
@@ -22,6 +22,8 @@ static pen_status run_stage(struct pen_flow *f, const struct pen_edge *edge, con
 static struct pen_position position_of(const struct pen_flow *f, const struct row_words *rows, int64_t row)
 {
     struct pen_position p = f->from;
+    if (f->wide)
+        return f->wide[rows->words ? rows->words[row] : (uint64_t)row];
     if (p.n)
         p.w[p.n - 1] = rows->words ? rows->words[row] : p.w[p.n - 1] + (uint64_t)row;
     return p;
@@ -120,9 +122,19 @@ static pen_status run_sink(struct pen_flow *f, size_t k, const struct ArrowArray
         return pen_fail(err, PEN_FATAL, "%s: a batch goes across the position that it shows; the source read too far", sink->name);
     st = pen_failpoint("lane.before-write", err);
     if (st >= 0)
-        st = sink->type->write(f->lane->writers[k], batch, err);
+        st = sink->type->write(f->lane->writers[k], batch, &f->where, err);
     f->lane->wrote[k] = true;
+    f->lane->sink_rows[k] += batch->length;
     return st;
+}
+
+/* Rows that go from the source straight into a sink: those who posted them can be told where they came to lie. */
+static void note_landing(struct pen_flow *f, const struct pen_edge *edge, int64_t n)
+{
+    const struct pen_segment *seg = f->lane->seg;
+    size_t k = seg->stage_sink[edge->to];
+    if (f->landings && k != SIZE_MAX && edge->from == seg->sources[f->source].stage && !f->landings[f->output].n)
+        f->landings[f->output] = (struct seg_landing){ .sink = k, .first = f->lane->sink_rows[k], .n = n };
 }
 
 static pen_status run_transform(struct pen_flow *f, unsigned stage, const struct ArrowArray *batch, struct row_words rows, struct pen_error *err)
@@ -137,7 +149,7 @@ static pen_status run_transform(struct pen_flow *f, unsigned stage, const struct
         st = take_over(&g->outputs[0], &out, err);
     if (st >= 0) {
         next.n = out.length;
-        st = pen_rejects_words(&rejects, rows.words, f->from.n ? f->from.w[f->from.n - 1] : 0, batch->length, out.length, &next.words, &owned,
+        st = pen_rejects_words(&rejects, rows.words, f->from.n && !f->wide ? f->from.w[f->from.n - 1] : 0, batch->length, out.length, &next.words, &owned,
                                err);
     }
     if (st >= 0 && rejects.n)
@@ -163,6 +175,7 @@ static pen_status run_stage(struct pen_flow *f, const struct pen_edge *edge, con
         st = pen_json_encoder_batch(f->lane->encoders[e], batch, &changed, err);
     if (st >= 0 && changed.release)
         batch = &changed;
+    note_landing(f, edge, batch->length);
     if (st >= 0)
         st = seg->stage_sink[edge->to] != SIZE_MAX ? run_sink(f, seg->stage_sink[edge->to], batch, err)
                                                    : run_transform(f, edge->to, batch, rows, err);
@@ -178,9 +191,7 @@ static pen_status bury_undecoded(struct pen_flow *f, const struct seg_targets *t
     const struct pen_rejected *r = pen_intake_rejected(in, &n);
     pen_status st = PEN_OK;
     for (size_t i = 0; i < n && st >= 0; i++) {
-        struct pen_position at = f->from;
-        if (at.n)
-            at.w[at.n - 1] = r[i].position;
+        struct pen_position at = position_of(f, &(struct row_words){ &r[i].position, 1 }, 0);
         st = bury(f, targets->stages[r[i].target < targets->n ? r[i].target : 0], &at, r[i].reason, r[i].bytes, r[i].n, (size_t)r[i].length, err);
     }
     return st;
@@ -210,7 +221,7 @@ static void count_nulled(struct pen_flow *f, const struct seg_targets *targets, 
         for (int64_t c = 0; targets->wants[t] && c < targets->wants[t]->n_children; c++) {
             int64_t n = pen_intake_nulled(in, t, (size_t)c);
             if (n)
-                pen_count(&(struct pen_host){ f->lane->seg->run, stage->id, NULL }, "nulled_total", targets->wants[t]->children[c]->name, n);
+                pen_count(&(struct pen_host){ f->lane->seg->run, stage->id, NULL, false }, "nulled_total", targets->wants[t]->children[c]->name, n);
         }
     }
 }
@@ -227,6 +238,7 @@ static pen_status run_intake(struct pen_flow *f, unsigned output, struct pen_int
     if (!batches)
         return pen_fail(err, PEN_FATAL, "out of memory");
     st = pen_intake_finish(in, batches, err);
+    f->wide = pen_intake_wide(in);
     if (st >= 0)
         st = bury_undecoded(f, targets, in, err);
     if (st >= 0)
@@ -242,11 +254,32 @@ static pen_status run_intake(struct pen_flow *f, unsigned output, struct pen_int
     return st;
 }
 
+/* What the sinks are told about where the rows come from. */
+static void tell_where(struct pen_flow *f, unsigned output)
+{
+    struct pen_segment *seg = f->lane->seg;
+    const struct seg_source *src = &seg->sources[f->source];
+    f->output = output;
+    f->wide = NULL;
+    f->where = (struct pen_rows){ .stage = seg->graph->stages[src->stage].name, .output = src->outputs[output].name, .part = UINT64_MAX,
+                                  .from = f->from, .to = f->to };
+    if (!f->where.output)
+        f->where.output = "";
+    if (f->part) {
+        pthread_mutex_lock(&seg->lock);
+        f->where.partition = seg->parts[f->part->part].key_part; /* not freed while a lane holds it */
+        pthread_mutex_unlock(&seg->lock);
+        f->where.source = src->prefix;
+        f->where.part = f->part->part;
+    }
+}
+
 pen_status pen_flow_run(struct pen_flow *f, struct pen_read *r, struct pen_error *err)
 {
     const struct seg_source *src = &f->lane->seg->sources[f->source];
     pen_status st = PEN_OK;
     for (unsigned o = 0; o < src->n_outputs && st >= 0; o++) {
+        tell_where(f, o);
         if (r->intakes[o])
             st = run_intake(f, o, r->intakes[o], err);
         if (st >= 0 && r->batches[o].release && r->batches[o].length) {
@@ -254,6 +287,7 @@ pen_status pen_flow_run(struct pen_flow *f, struct pen_read *r, struct pen_error
             st = take_over(&src->outputs[o].schema, &r->batches[o], err);
             if (st < 0)
                 break;
+            f->wide = r->row_positions;
             f->rows += rows.n;
             f->bytes += (int64_t)pen_array_bytes(&r->batches[o]);
             st = run_outputs(f, src->stage, o, &r->batches[o], rows, err);

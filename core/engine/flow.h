@@ -10,6 +10,10 @@ struct pen_flow {
     unsigned source;              /* index into seg->sources */
     const struct lane_part *part; /* NULL: the source has no positions */
     struct pen_position from, to;
+    struct seg_landing *landings; /* [outputs], or NULL: where the rows of each output go in a sink, for those who wait to be told */
+    const struct pen_position *wide; /* while an output is run: positions of its rows by index, NULL: last words */
+    unsigned output;              /* that is being run */
+    struct pen_rows where;        /* of it, as sinks are told */
     int64_t rows;                 /* out: taken in, rejected ones included */
     int64_t bytes;                /* out: that they hold in memory */
 };

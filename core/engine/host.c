@@ -66,6 +66,10 @@ const char *pen_state_path(const struct pen_host *host)
 {
     return host->run->state_path;
 }
+bool pen_stored_wanted(const struct pen_host *host)
+{
+    return host && host->stored_wanted;
+}
 unsigned pen_lanes(const struct pen_host *host)
 {
     return host->run->lanes;

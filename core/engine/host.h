@@ -9,6 +9,7 @@
 
 struct pen_metrics;
 struct pen_stores;
+struct pen_graph;
 
 /* Time as the engine sees it; tests bring their own. */
 struct pen_clock {
@@ -25,6 +26,7 @@ struct pen_run_context {
     const struct pen_clock *clock;
     struct pen_stores *stores;   /* of plugins; may be NULL */
     struct pen_metrics *metrics; /* may be NULL */
+    const struct pen_graph *graph; /* what runs, for pen_behind(); may be NULL */
     unsigned lanes;
     bool until_end;
     bool checking;
@@ -39,6 +41,7 @@ struct pen_host {
     struct pen_run_context *run;
     const char *stage;       /* its `id`, or its name */
     const char *reader_name; /* see pen_reader_name() */
+    bool stored_wanted;      /* see pen_stored_wanted() */
 };
 
 #endif

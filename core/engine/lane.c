@@ -71,6 +71,16 @@ static pen_status open_edge(struct pen_lane *lane, unsigned edge, struct pen_err
     return st;
 }
 
+/* What the lane writes from now on belongs to the plan that its next cut ends. */
+static void begin_plan(struct pen_lane *lane)
+{
+    const struct pen_segment *seg = lane->seg;
+    memset(lane->sink_rows, 0, seg->n_sinks * sizeof *lane->sink_rows);
+    for (size_t k = 0; k < seg->n_sinks; k++)
+        if (seg->sinks[k].type->begin)
+            seg->sinks[k].type->begin(lane->writers[k], (uint64_t)lane->passed + 1);
+}
+
 pen_status pen_lane_open(struct pen_lane *lane, struct pen_error *err)
 {
     struct pen_segment *seg = lane->seg;
@@ -83,12 +93,13 @@ pen_status pen_lane_open(struct pen_lane *lane, struct pen_error *err)
     lane->encoders = calloc(seg->graph->n_edges, sizeof *lane->encoders);
     lane->writers = calloc(seg->n_sinks, sizeof *lane->writers);
     lane->wrote = calloc(seg->n_sinks, sizeof *lane->wrote);
+    lane->sink_rows = calloc(seg->n_sinks, sizeof *lane->sink_rows);
     for (size_t s = 0; s < seg->n_sources; s++)
         widest = seg->sources[s].n_outputs > widest ? seg->sources[s].n_outputs : widest;
     lane->by_id = calloc(seg->n_sources, sizeof *lane->by_id);
     lane->batches = calloc(widest, sizeof *lane->batches);
     lane->opened = true;
-    if (!lane->readers || !lane->intakes || !lane->transforms || !lane->writers || !lane->wrote || !lane->batches || !lane->by_id ||
+    if (!lane->readers || !lane->intakes || !lane->transforms || !lane->writers || !lane->wrote || !lane->sink_rows || !lane->batches || !lane->by_id ||
         !lane->conforms || !lane->encoders)
         return pen_fail(err, PEN_FATAL, "out of memory");
     for (size_t t = 0; st >= 0 && t < seg->def->n_transforms; t++)
@@ -97,6 +108,8 @@ pen_status pen_lane_open(struct pen_lane *lane, struct pen_error *err)
         st = open_edge(lane, seg->def->edges[e], err);
     for (size_t k = 0; st >= 0 && k < seg->n_sinks; k++)
         st = seg->sinks[k].type->writer_open(seg->sinks[k].ctx, lane->index, &lane->writers[k], err);
+    if (st >= 0)
+        begin_plan(lane);
     for (size_t s = 0; st >= 0 && s < seg->n_sources; s++) {
         st = open_intakes(lane, s, err);
         if (st >= 0)
@@ -134,18 +147,28 @@ void pen_lane_close(struct pen_lane *lane)
     for (size_t s = 0; lane->by_id && s < seg->n_sources; s++)
         free(lane->by_id[s].at);
     free(lane->readers), free(lane->intakes), free(lane->transforms), free(lane->writers), free(lane->wrote), free(lane->batches);
-    free(lane->conforms), free(lane->encoders), free(lane->by_id), free(lane->parts), free(lane->tokens), free(lane->token_sources), free(lane->adds), free(lane->removes);
+    free(lane->conforms), free(lane->encoders), free(lane->by_id), free(lane->parts), free(lane->sink_rows), free(lane->tokens), free(lane->adds), free(lane->removes);
     if (lane->wake_fd >= 0)
         close(lane->wake_fd);
 }
 
-void pen_answer_tokens(const struct pen_segment *seg, void *const *tokens, const unsigned *sources, size_t *n, pen_status status)
+static void answer_token(const struct seg_source *src, struct seg_token *t, pen_status status)
 {
-    for (size_t i = 0; i < *n; i++) {
-        const struct seg_source *src = &seg->sources[sources[i]];
-        if (src->type->done)
-            src->type->done(src->instance.ctx, tokens[i], status, &(struct pen_position){ 0 });
-    }
+    struct pen_stored_rows *stored = status == PEN_OK && t->landings ? calloc(src->n_outputs, sizeof *stored) : NULL;
+    for (size_t o = 0; stored && o < src->n_outputs; o++)
+        stored[o] = (struct pen_stored_rows){ t->landings[o].places, t->landings[o].places ? t->landings[o].n : 0 };
+    if (src->type->done)
+        src->type->done(src->instance.ctx, t->token, status, stored);
+    for (size_t o = 0; t->landings && o < src->n_outputs; o++)
+        free(t->landings[o].places);
+    free(t->landings);
+    free(stored);
+}
+
+void pen_answer_tokens(const struct pen_segment *seg, struct seg_token *tokens, size_t *n, pen_status status)
+{
+    for (size_t i = 0; i < *n; i++)
+        answer_token(&seg->sources[tokens[i].source], &tokens[i], status);
     *n = 0;
 }
 
@@ -153,15 +176,15 @@ void pen_lane_refuse(struct pen_lane *lane)
 {
     pen_lane_staged_clear(lane->seg, &lane->passing);
     pen_lane_staged_clear(lane->seg, &lane->staged);
-    pen_answer_tokens(lane->seg, lane->tokens, lane->token_sources, &lane->n_tokens, PEN_RETRY);
+    pen_answer_tokens(lane->seg, lane->tokens, &lane->n_tokens, PEN_RETRY);
 }
 
 void pen_lane_staged_clear(const struct pen_segment *seg, struct lane_staged *s)
 {
-    pen_answer_tokens(seg, s->tokens, s->token_sources, &s->n_tokens, PEN_RETRY);
+    pen_answer_tokens(seg, s->tokens, &s->n_tokens, PEN_RETRY);
     for (size_t k = 0; s->sinks && k < seg->n_sinks; k++)
-        free(s->sinks[k].bytes);
-    free(s->sinks), free(s->wrote), free(s->moves), free(s->tokens), free(s->token_sources);
+        free(s->sinks[k].bytes), free(s->sinks[k].reached);
+    free(s->sinks), free(s->wrote), free(s->moves), free(s->tokens);
     memset(s, 0, sizeof *s);
 }
 
@@ -236,6 +259,9 @@ static pen_status let_go(struct pen_lane *lane, size_t i, struct pen_error *err)
     const struct lane_part *p = &lane->parts[i];
     const struct pen_source *type = lane->seg->sources[p->source].type;
     pen_status st = type->reader_remove ? type->reader_remove(lane->readers[p->source], p->id, err) : PEN_OK;
+    for (size_t k = 0; k < lane->seg->n_sinks; k++)
+        if (lane->seg->sinks[k].type->forget)
+            lane->seg->sinks[k].type->forget(lane->writers[k], p->part);
     forget_part(lane, i);
     return st;
 }
@@ -283,19 +309,32 @@ static bool ends_for_good(const struct pen_lane *lane, const struct lane_part *p
     return p->ended && lane->seg->sources[p->source].type->chain;
 }
 
+/* How far this plan takes a partition: as far as it was read, unless the sink stopped short of that. */
+static struct pen_position reached_of(const struct pen_lane *lane, const struct lane_staged *out, const struct lane_part *p)
+{
+    const struct pen_staged *s = &out->sinks[lane->seg->anchor];
+    for (size_t i = 0; lane->seg->sinks[lane->seg->anchor].type->partial && i < s->n_reached; i++)
+        if (s->reached[i].part == p->part)
+            return s->reached[i].to;
+    return p->at;
+}
+
 static pen_status report_moves(struct pen_lane *lane, struct lane_staged *out, struct pen_error *err)
 {
+    lane->short_of = false;
     out->moves = calloc(lane->n_parts + 1, sizeof *out->moves);
     if (!out->moves)
         return pen_fail(err, PEN_FATAL, "out of memory");
     for (size_t i = 0; i < lane->n_parts;) {
         struct lane_part *p = &lane->parts[i];
-        bool moved = p->ended || pen_position_compare(&p->at, &p->since) != 0;
+        struct pen_position to = reached_of(lane, out, p);
+        bool all = pen_position_compare(&to, &p->at) == 0, moved = (all && p->ended) || pen_position_compare(&to, &p->since) != 0;
         pen_status st;
         if (moved)
-            out->moves[out->n_moves++] = (struct lane_move){ .part = p->part, .to = p->at, .ended = p->ended };
-        p->since = p->at;
-        if (!ends_for_good(lane, p)) {
+            out->moves[out->n_moves++] = (struct lane_move){ .part = p->part, .to = to, .ended = all && p->ended };
+        p->since = to;
+        lane->short_of = lane->short_of || !all;
+        if (!all || !ends_for_good(lane, p)) {
             i++;
         } else if ((st = let_go(lane, i, err)) < 0) { /* a million small files are not to stay */
             return st;
@@ -310,6 +349,10 @@ static pen_status stage_writers(struct pen_lane *lane, struct pen_error *err)
 {
     struct pen_segment *seg = lane->seg;
     struct lane_staged *out = &lane->passing;
+    bool last;
+    pthread_mutex_lock(&seg->lock);
+    last = seg->last_cut;
+    pthread_mutex_unlock(&seg->lock);
     if (!out->sinks)
         out->sinks = calloc(seg->n_sinks, sizeof *out->sinks);
     if (!out->wrote)
@@ -321,15 +364,16 @@ static pen_status stage_writers(struct pen_lane *lane, struct pen_error *err)
         if (!lane->wrote[k])
             continue;
         st = pen_failpoint("lane.before-stage", err);
+        out->sinks[k].last = last;
         if (st >= 0)
             st = seg->sinks[k].type->stage(lane->writers[k], &out->sinks[k], err);
         if (st >= 0)
             st = pen_failpoint("lane.after-stage", err);
         if (st == PEN_RETRY)
-            wait_and_say(lane, &(struct pen_host){ seg->run, seg->sinks[k].name, NULL }, err);
+            wait_and_say(lane, &(struct pen_host){ seg->run, seg->sinks[k].name, NULL, false }, err);
         if (st < 0)
             return st;
-        out->wrote[k] = true;
+        out->wrote[k] = out->sinks[k].bytes || !seg->sinks[k].type->partial;
         lane->wrote[k] = false;
     }
     return PEN_OK;
@@ -354,15 +398,21 @@ static pen_status pass_cut(struct pen_lane *lane, struct pen_error *err)
     free(removes);
     if (st < 0)
         return st;
-    out->tokens = lane->tokens, out->token_sources = lane->token_sources, out->n_tokens = lane->n_tokens;
-    lane->tokens = NULL, lane->token_sources = NULL, lane->n_tokens = lane->cap_tokens = 0;
+    out->tokens = lane->tokens, out->n_tokens = lane->n_tokens;
+    lane->tokens = NULL, lane->n_tokens = lane->cap_tokens = 0;
     out->present = true;
     leave_plan(lane);
+    if (lane->short_of) { /* what stayed behind is looked at again at the next cut, also where nothing more is read */
+        lane->wrote[seg->anchor] = true;
+        lane->open_rows = 1;
+        atomic_fetch_add(&seg->open_rows, 1);
+    }
     pthread_mutex_lock(&seg->lock);
     lane->staged = *out;
     lane->passed++;
     pthread_mutex_unlock(&seg->lock);
     memset(out, 0, sizeof *out);
+    begin_plan(lane);
     pen_control_signal(seg);
     return PEN_OK;
 }
@@ -390,6 +440,7 @@ static pen_step rewind_lane(struct pen_lane *lane, unsigned rewinds, unsigned cu
     lane->rewound = rewinds; /* from here on control answers those who wait (pen_lane_refuse) */
     lane->passed = cuts;
     pthread_mutex_unlock(&seg->lock);
+    begin_plan(lane);
     pen_control_signal(seg);
     return PEN_STEP_WORKED;
 }
@@ -400,18 +451,13 @@ static pen_step rewind_lane(struct pen_lane *lane, unsigned rewinds, unsigned cu
 static pen_status make_token_room(struct pen_lane *lane, struct pen_error *err)
 {
     size_t cap = lane->cap_tokens ? lane->cap_tokens * 2 : 16;
-    void **t;
-    unsigned *s;
+    struct seg_token *t;
     if (lane->n_tokens < lane->cap_tokens)
         return PEN_OK;
     t = realloc(lane->tokens, cap * sizeof *t);
-    if (t)
-        lane->tokens = t;
-    s = realloc(lane->token_sources, cap * sizeof *s);
-    if (s)
-        lane->token_sources = s;
-    if (!t || !s)
+    if (!t)
         return pen_fail(err, PEN_FATAL, "out of memory");
+    lane->tokens = t;
     lane->cap_tokens = cap;
     return PEN_OK;
 }
@@ -459,6 +505,8 @@ static pen_status take_in(struct pen_lane *lane, unsigned s, struct pen_read *r,
     struct lane_part *p = src->type->no_replay ? NULL : find_part(lane, s, r->partition);
     struct pen_flow flow = { .lane = lane, .source = s, .part = p, .from = r->from, .to = r->to };
     pen_status st = PEN_OK;
+    if (src->type->no_replay && r->token)
+        flow.landings = lane->tokens[lane->n_tokens - 1].landings;
     if (!src->type->no_replay && !p) {
         pen_flow_drop(&flow, r);
         return PEN_OK; /* taken from this lane meanwhile */
@@ -516,8 +564,8 @@ static pen_status read_one(struct pen_lane *lane, unsigned s, struct pen_error *
     }
     st = seg->sources[s].type->read(lane->readers[s], &r, err);
     if (st == PEN_OK && r.token && seg->sources[s].type->no_replay) {
-        lane->tokens[lane->n_tokens] = r.token;
-        lane->token_sources[lane->n_tokens++] = s;
+        struct seg_landing *landings = calloc(seg->sources[s].n_outputs, sizeof *landings); /* without memory it is not told the places */
+        lane->tokens[lane->n_tokens++] = (struct seg_token){ r.token, s, landings };
     }
     if (st == PEN_OK)
         st = take_in(lane, s, &r, err);

@@ -124,7 +124,7 @@ static pen_status open_source(struct pen_segment *seg, size_t s, struct pen_erro
     src->type = g->plugin->source;
     src->fed_from_within = fed_from_within(seg->graph, src->stage);
     src->prefix = pen_key_escape(g->id);
-    src->instance.host = (struct pen_host){ seg->run, g->id, seg->def->reader_name };
+    src->instance.host = (struct pen_host){ seg->run, g->id, seg->def->reader_name, false };
     if (!src->prefix)
         return pen_fail(err, PEN_FATAL, "out of memory");
     st = pen_instance_start(&src->instance, &g->source, src->type->start, err);
@@ -150,6 +150,15 @@ static pen_status open_source(struct pen_segment *seg, size_t s, struct pen_erro
 
 /* -- sinks ------------------------------------------------------------------------------------------------------------------------- */
 
+/* A source of this segment answers those who post to it. */
+static bool somebody_waits(const struct pen_segment *seg)
+{
+    for (size_t s = 0; s < seg->n_sources; s++)
+        if (seg->sources[s].type->no_replay && seg->sources[s].type->done)
+            return true;
+    return false;
+}
+
 static pen_status open_sink(struct pen_segment *seg, size_t k, struct pen_error *err)
 {
     struct seg_sink *sink = &seg->sinks[k];
@@ -164,10 +173,13 @@ static pen_status open_sink(struct pen_segment *seg, size_t k, struct pen_error 
     sink->instance = calloc(1, sizeof *sink->instance);
     if (!sink->prefix || !sink->instance)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    sink->instance->host = (struct pen_host){ seg->run, g->id, NULL };
+    sink->instance->host = (struct pen_host){ seg->run, g->id, NULL, somebody_waits(seg) };
     seg->stage_sink[sink->stage] = k;
     st = pen_instance_start(sink->instance, &g->sink, sink->type->start, err);
     sink->ctx = sink->instance->ctx;
+    if (st >= 0 && sink->type->partial && seg->def->n_sinks > 1)
+        st = pen_fail(err, PEN_FATAL, "%s keeps rows for later commits, so it cannot share what it reads with %s: put a transport before them", g->name,
+                      seg->graph->stages[seg->def->sinks[k == 1 ? 1 : 0]].name);
     if (st >= 0 && sink->type->prepare)
         st = sink->type->prepare(sink->ctx, &g->in, err);
     if (st >= 0 && sink->type->open)

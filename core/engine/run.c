@@ -165,7 +165,7 @@ static void *control_thread(void *arg)
 static pen_status open_dead(struct pen_engine *e, const char *path, struct pen_error *err)
 {
     char own[4096];
-    e->dead_host = (struct pen_host){ e->run, "deadletter", NULL };
+    e->dead_host = (struct pen_host){ e->run, "deadletter", NULL, false };
     if (path)
         return pen_dead_new(&e->dead, &e->dead_host, path, true, err);
     if (pen_url_join(own, sizeof own, e->run->state_path, "dead", err) < 0)

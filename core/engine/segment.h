@@ -95,14 +95,27 @@ struct pen_instance { /* a plugin's context */
     struct pen_host host;
 };
 
+/* Where in a sink the rows of one output of a batch go, and once that is known, where they came to lie. */
+struct seg_landing {
+    size_t sink;             /* index into seg->sinks */
+    int64_t first, n;        /* rows of what the lane wrote to that sink for this plan; n = 0: none that could be told */
+    struct pen_stored *places;/* [n], or NULL */
+};
+
+/* Somebody who waits for the commit of a batch. */
+struct seg_token {
+    void *token;                  /* the source's */
+    unsigned source;
+    struct seg_landing *landings; /* [outputs of the source] */
+};
+
 /* What one lane hands over at a cut. */
 struct lane_staged {
     struct pen_staged *sinks; /* [n_sinks] */
     bool *wrote;              /* [n_sinks] */
     struct lane_move *moves;
     size_t n_moves;
-    void **tokens;            /* of urgent batches, with their source */
-    unsigned *token_sources;
+    struct seg_token *tokens; /* of urgent batches */
     size_t n_tokens;
     bool present;
 };
@@ -128,10 +141,11 @@ struct pen_lane {
     size_t n_ended;                 /* of them, those of chain sources that have ended */
     unsigned ends_seen;
     unsigned next_source;
-    void **tokens;
-    unsigned *token_sources;
+    int64_t *sink_rows;             /* [n_sinks] written since the last cut */
+    struct seg_token *tokens;
     size_t n_tokens, cap_tokens;
     int64_t open_rows, open_bytes;
+    bool short_of;                  /* at the last cut a sink stopped short of what it was given */
     bool urgent;                    /* somebody waits for a commit of what was read */
     bool was_busy;                  /* what it told control last */
     struct lane_staged passing;     /* of the cut being passed: kept while a sink is out of reach */
@@ -152,6 +166,7 @@ struct pen_lane {
 /* A plan on its way from the cut to the settle. Control's. */
 struct seg_plan {
     char id[PEN_PLAN_ID];
+    uint64_t number;           /* of the cut that ended it; 0: no cut */
     struct lane_staged *lanes; /* [n_lanes] */
     struct lane_move *moves;   /* of all lanes */
     size_t n_moves, cap_moves;
@@ -278,7 +293,7 @@ void pen_lane_signal(struct pen_lane *lane);
 /* Frees a report; those who still wait for it are told to come again. Control. */
 void pen_lane_staged_clear(const struct pen_segment *seg, struct lane_staged *s);
 /* Tells n who wait what became of their rows, and that there is none left to tell. Control. */
-void pen_answer_tokens(const struct pen_segment *seg, void *const *tokens, const unsigned *sources, size_t *n, pen_status status);
+void pen_answer_tokens(const struct pen_segment *seg, struct seg_token *tokens, size_t *n, pen_status status);
 /* Everyone who waits for a lane that has rewound, or ended, is told to come again. Control, while the lane stands still. */
 void pen_lane_refuse(struct pen_lane *lane);
 

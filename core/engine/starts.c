@@ -70,7 +70,7 @@ pen_status pen_starts_go_on(struct pen_segment *seg, struct pen_error *err)
         if (is_new(&seg->parts[i]))
             st = start(seg, i, err);
     if (st == PEN_RETRY) {
-        pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[seg->anchor].name, NULL }, err);
+        pen_starts_wait(seg, &(struct pen_host){ seg->run, seg->sinks[seg->anchor].name, NULL, false }, err);
         return PEN_OK;
     }
     if (st < 0)

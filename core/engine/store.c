@@ -135,14 +135,38 @@ pen_status pen_store_get(const struct pen_host *host, const char *url, size_t li
     return PEN_OK;
 }
 
+static pen_status keeps_none(const char *url, struct pen_error *err)
+{
+    return pen_fail(err, PEN_BADCONF, "%s: this store keeps no metadata with its objects", url);
+}
+
 pen_status pen_store_put(const struct pen_host *host, const char *url, const void *bytes, size_t n, unsigned flags,
                          pen_put_outcome *outcome, struct pen_error *err)
+{
+    return pen_store_put_with(host, url, bytes, n, flags, NULL, outcome, err);
+}
+
+pen_status pen_store_put_with(const struct pen_host *host, const char *url, const void *bytes, size_t n, unsigned flags,
+                              const struct pen_pairs *metadata, pen_put_outcome *outcome, struct pen_error *err)
 {
     struct served s;
     const char *path;
     pen_status st = resolve(host, url, &s, &path, err);
     *outcome = PEN_PUT_UNKNOWN;
-    return st < 0 ? st : s.store->put(s.ctx, path, bytes, n, flags, outcome, err);
+    if (st >= 0 && metadata && metadata->n && !s.store->metadata)
+        st = keeps_none(url, err);
+    return st < 0 ? st : s.store->put(s.ctx, path, bytes, n, flags, metadata, outcome, err);
+}
+
+pen_status pen_store_metadata(const struct pen_host *host, const char *url, const char *name, char *value, size_t size, struct pen_error *err)
+{
+    struct served s;
+    const char *path;
+    pen_status st = resolve(host, url, &s, &path, err);
+    value[0] = '\0';
+    if (st >= 0 && !s.store->metadata)
+        st = keeps_none(url, err);
+    return st < 0 ? st : s.store->metadata(s.ctx, path, name, value, size, err);
 }
 
 pen_status pen_store_list(const struct pen_host *host, const char *url, const char *after, bool recursive,
@@ -225,17 +249,25 @@ struct pen_upload {
 
 pen_status pen_upload_open(const struct pen_host *host, struct pen_upload **out, const char *url, unsigned flags, struct pen_error *err)
 {
+    return pen_upload_open_with(host, out, url, flags, NULL, err);
+}
+
+pen_status pen_upload_open_with(const struct pen_host *host, struct pen_upload **out, const char *url, unsigned flags,
+                                const struct pen_pairs *metadata, struct pen_error *err)
+{
     struct served s;
     const char *path;
     pen_status st = resolve(host, url, &s, &path, err);
     *out = NULL;
+    if (st >= 0 && metadata && metadata->n && !s.store->metadata)
+        st = keeps_none(url, err);
     if (st < 0)
         return st;
     struct pen_upload *u = calloc(1, sizeof *u);
     if (!u)
         return pen_fail(err, PEN_FATAL, "%s: out of memory", url);
     u->at = s;
-    st = s.store->upload_open(s.ctx, path, flags, &u->upload, err);
+    st = s.store->upload_open(s.ctx, path, flags, metadata, &u->upload, err);
     if (st < 0) {
         free(u);
         return st;

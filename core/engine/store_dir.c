@@ -144,11 +144,12 @@ static pen_status open_temp(struct dir_upload *u, struct pen_error *err)
     }
 }
 
-static pen_status dir_upload_open(void *ctx, const char *path, unsigned flags, void **upload, struct pen_error *err)
+static pen_status dir_upload_open(void *ctx, const char *path, unsigned flags, const struct pen_pairs *metadata, void **upload,
+                                  struct pen_error *err)
 {
     struct dir_upload *u = calloc(1, sizeof *u);
     pen_status st = pen_failpoint("store.open", err);
-    (void)ctx;
+    (void)ctx, (void)metadata; /* a file keeps none */
     if (!u)
         return pen_fail(err, PEN_FATAL, "%s: out of memory", path);
     u->fd = -1;
@@ -252,11 +253,11 @@ static pen_status dir_upload_close(void *upload, pen_put_outcome *outcome, struc
     return st;
 }
 
-static pen_status dir_put(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, pen_put_outcome *outcome,
-                          struct pen_error *err)
+static pen_status dir_put(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, const struct pen_pairs *metadata,
+                          pen_put_outcome *outcome, struct pen_error *err)
 {
     void *u;
-    pen_status st = dir_upload_open(ctx, path, flags, &u, err);
+    pen_status st = dir_upload_open(ctx, path, flags, metadata, &u, err);
     if (st < 0)
         return st;
     st = dir_upload_write(u, bytes, n, err);
@@ -415,7 +416,7 @@ static pen_status dir_now(void *ctx, const char *path, int64_t *microseconds, st
         snprintf(at + (up > 1 ? up - 1 : up), sizeof at - up, "%s", up ? "" : ".");
     }
     strncat(at, "/.clock", sizeof at - strlen(at) - 1);
-    pen_status status = dir_upload_open(ctx, at, PEN_PUT_NO_FSYNC, &u, err);
+    pen_status status = dir_upload_open(ctx, at, PEN_PUT_NO_FSYNC, NULL, &u, err);
     if (status < 0)
         return status;
     if (fstat(((struct dir_upload *)u)->fd, &st) == 0)

@@ -141,8 +141,9 @@ static void writer_close(void *writer)
     free(w);
 }
 
-static pen_status writer_write(void *writer, const struct ArrowArray *batch, struct pen_error *err)
+static pen_status writer_write(void *writer, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
 {
+    (void)rows;
     return pen_files_write(((struct writer *)writer)->files, batch, err);
 }
 

@@ -103,13 +103,13 @@ static void show_lines(const struct delta_view *v, struct pen_builder *row)
     }
 }
 
-static pen_status show_run(void *ctx, const struct pen_host *host, const char *url, struct ArrowSchema *schema, struct ArrowArray *batch,
-                           struct pen_error *err)
+static pen_status show_run(void *ctx, const void *stage, const struct pen_host *host, const char *url, struct ArrowSchema *schema,
+                           struct ArrowArray *batch, struct pen_error *err)
 {
     static const char *const pairs[] = { "!u", "what", "u", "name", "u", "value", NULL };
     struct delta_view v;
     struct pen_builder *row;
-    (void)ctx;
+    (void)ctx, (void)stage;
     pen_status st = delta_view_open(&v, host, url, -1, err);
     if (st < 0)
         return st;
@@ -165,8 +165,8 @@ struct history {
     int64_t limit;
 };
 
-static pen_status history_run(void *ctx, const struct pen_host *host, const char *url, struct ArrowSchema *schema, struct ArrowArray *batch,
-                              struct pen_error *err)
+static pen_status history_run(void *ctx, const void *stage, const struct pen_host *host, const char *url, struct ArrowSchema *schema,
+                              struct ArrowArray *batch, struct pen_error *err)
 {
     static const char *const pairs[] = { "!l", "version", "tsu:UTC", "time", "u", "operation", "l", "files_added", "l", "files_removed", "l", "bytes_added",
                                          "u", "engine", "u", "plan", NULL };
@@ -174,6 +174,7 @@ static pen_status history_run(void *ctx, const struct pen_host *host, const char
     struct delta_state s;
     struct pen_builder *row;
     pen_status st = delta_state_init(&s, url, err);
+    (void)stage;
     if (st >= 0)
         st = delta_state_load(&s, host, -1, err);
     if (st >= 0 && s.version < 0)
@@ -194,14 +195,14 @@ static const struct pen_option history_options[] = {
 
 /* -- checkpoint ----------------------------------------------------------------------------------------------------------------------- */
 
-static pen_status checkpoint_run(void *ctx, const struct pen_host *host, const char *url, struct ArrowSchema *schema, struct ArrowArray *batch,
-                                 struct pen_error *err)
+static pen_status checkpoint_run(void *ctx, const void *stage, const struct pen_host *host, const char *url, struct ArrowSchema *schema,
+                                 struct ArrowArray *batch, struct pen_error *err)
 {
     static const char *const pairs[] = { "!l", "version", "!l", "files", NULL };
     struct delta_state s;
     struct pen_builder *row;
     int64_t files = 0;
-    (void)ctx;
+    (void)ctx, (void)stage;
     pen_status st = delta_state_init(&s, url, err);
     if (st >= 0)
         st = delta_state_load(&s, host, -1, err);
@@ -220,8 +221,8 @@ static pen_status checkpoint_run(void *ctx, const struct pen_host *host, const c
 }
 
 const struct pen_verb delta_verbs[] = {
-    { "table", "show", "the table as it is now: version, schema, files, rows, properties, positions", sizeof(struct no_options), no_options, show_run },
-    { "table", "history", "its newest versions, each with what it did", sizeof(struct history), history_options, history_run },
-    { "table", "checkpoint", "writes a checkpoint of the newest version", sizeof(struct no_options), no_options, checkpoint_run },
+    { "table", "show", "the table as it is now: version, schema, files, rows, properties, positions", sizeof(struct no_options), no_options, show_run, false },
+    { "table", "history", "its newest versions, each with what it did", sizeof(struct history), history_options, history_run, false },
+    { "table", "checkpoint", "writes a checkpoint of the newest version", sizeof(struct no_options), no_options, checkpoint_run, false },
     { .noun = NULL, .name = NULL },
 };

@@ -204,8 +204,9 @@ static pen_status flush(struct writer *w, struct pen_error *err)
     return status;
 }
 
-static pen_status write_batch(void *writer, const struct ArrowArray *batch, struct pen_error *err)
+static pen_status write_batch(void *writer, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
 {
+    (void)rows;
     struct writer *w = writer;
     pen_status status = pen_failpoint("file.write", err);
     if (status == PEN_OK && !w->output && batch->length > 0) {

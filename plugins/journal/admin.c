@@ -111,12 +111,12 @@ static pen_status list_below(const char *url, const struct pen_host *host, struc
     return st;
 }
 
-static pen_status run_list(void *ctx, const struct pen_host *host, const char *url, struct ArrowSchema *schema, struct ArrowArray *batch,
-                           struct pen_error *err)
+static pen_status run_list(void *ctx, const void *stage, const struct pen_host *host, const char *url, struct ArrowSchema *schema,
+                           struct ArrowArray *batch, struct pen_error *err)
 {
     struct pen_builder *b;
     pen_status st = begin(schema, list_columns, &b, err);
-    (void)ctx;
+    (void)ctx, (void)stage;
     if (st < 0)
         return st;
     st = list_one(url, host, b, err);
@@ -165,12 +165,12 @@ static pen_status describe_reader(void *arg, const char *name, const uint64_t se
     return PEN_OK;
 }
 
-static pen_status run_describe(void *ctx, const struct pen_host *host, const char *url, struct ArrowSchema *schema, struct ArrowArray *batch,
-                               struct pen_error *err)
+static pen_status run_describe(void *ctx, const void *stage, const struct pen_host *host, const char *url, struct ArrowSchema *schema,
+                               struct ArrowArray *batch, struct pen_error *err)
 {
     struct describe d = { .any = false };
     pen_status st = open_known(&d.j, url, host, err);
-    (void)ctx;
+    (void)ctx, (void)stage;
     if (st != PEN_OK)
         return st;
     st = begin(schema, describe_columns, &d.b, err);
@@ -193,13 +193,14 @@ static const struct pen_option forget_options[] = {
 };
 static const char *const forget_columns[] = { "!u", "path", "!u", "forgotten", NULL };
 
-static pen_status run_forget(void *ctx, const struct pen_host *host, const char *url, struct ArrowSchema *schema, struct ArrowArray *batch,
-                             struct pen_error *err)
+static pen_status run_forget(void *ctx, const void *stage, const struct pen_host *host, const char *url, struct ArrowSchema *schema,
+                             struct ArrowArray *batch, struct pen_error *err)
 {
     struct forget *f = ctx;
     struct journal *j;
     struct pen_builder *b;
     pen_status st = open_known(&j, url, host, err);
+    (void)stage;
     if (st != PEN_OK)
         return st;
     st = reader_forget(j, f->reader, err);
@@ -216,8 +217,8 @@ static pen_status run_forget(void *ctx, const struct pen_host *host, const char 
 }
 
 const struct pen_verb journal_verbs[] = {
-    { "transport", "list", "journals in a folder: id, partitions, records, bytes", 0, NULL, run_list },
-    { "transport", "describe", "a journal's partitions and how far each registered reader is", 0, NULL, run_describe },
-    { "transport", "forget", "takes a reader that is gone for good off the list", sizeof(struct forget), forget_options, run_forget },
+    { "transport", "list", "journals in a folder: id, partitions, records, bytes", 0, NULL, run_list, false },
+    { "transport", "describe", "a journal's partitions and how far each registered reader is", 0, NULL, run_describe, false },
+    { "transport", "forget", "takes a reader that is gone for good off the list", sizeof(struct forget), forget_options, run_forget, false },
     { .name = NULL }
 };

@@ -527,8 +527,9 @@ static pen_status append_by_key(struct writer *w, const struct columns *c, int64
     return PEN_OK;
 }
 
-static pen_status writer_write(void *writer, const struct ArrowArray *batch, struct pen_error *err)
+static pen_status writer_write(void *writer, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
 {
+    (void)rows;
     struct writer *w = writer;
     struct columns c;
     if (batch->length == 0)

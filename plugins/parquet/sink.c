@@ -187,8 +187,9 @@ static void writer_close(void *writer)
     free(w);
 }
 
-static pen_status sink_write(void *writer, const struct ArrowArray *batch, struct pen_error *err)
+static pen_status sink_write(void *writer, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
 {
+    (void)rows;
     struct sink_writer *w = writer;
     return pen_files_write(w->files, batch, err);
 }

@@ -75,7 +75,7 @@ static double write_journal(const struct options *o, unsigned batches)
     check(journal_sink.writer_open(ctx, 0, &writer, &err));
     start = now();
     for (unsigned i = 0; i < batches; i++) {
-        check(journal_sink.write(writer, &batch, &err));
+        check(journal_sink.write(writer, &batch, NULL, &err));
         if (i + 1 == batches || (i + 1) % COMMIT == 0) {
             struct pen_staged staged;
             char id[24];

@@ -21,17 +21,18 @@ static enum mood mood; /* of the next put of a log entry */
 static struct { char path[600], *bytes; size_t n; } in_flight;
 static struct pen_store moody;
 
-static pen_status moody_put(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, pen_put_outcome *outcome, struct pen_error *err)
+static pen_status moody_put(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, const struct pen_pairs *metadata,
+                           pen_put_outcome *outcome, struct pen_error *err)
 {
     enum mood now = strstr(path, ".json") ? mood : FINE;
     pen_status st = PEN_OK;
     if (now == FINE)
-        return pen_store_dir.put(ctx, path, bytes, n, flags, outcome, err);
+        return pen_store_dir.put(ctx, path, bytes, n, flags, metadata, outcome, err);
     mood = FINE;
     if (now == OUT_OF_REACH)
         return pen_fail(err, PEN_RETRY, "out of reach");
     if (now == LOST_ANSWER || now == SAYS_EXISTS)
-        st = pen_store_dir.put(ctx, path, bytes, n, flags, outcome, err);
+        st = pen_store_dir.put(ctx, path, bytes, n, flags, metadata, outcome, err);
     if (now == IN_FLIGHT) {
         snprintf(in_flight.path, sizeof in_flight.path, "%s", path);
         in_flight.bytes = malloc(n);
@@ -45,7 +46,7 @@ static pen_status moody_put(void *ctx, const char *path, const void *bytes, size
 static pen_put_outcome land(void)
 {
     pen_put_outcome outcome;
-    pen_store_dir.put(NULL, in_flight.path, in_flight.bytes, in_flight.n, PEN_PUT_IF_ABSENT, &outcome, NULL);
+    pen_store_dir.put(NULL, in_flight.path, in_flight.bytes, in_flight.n, PEN_PUT_IF_ABSENT, NULL, &outcome, NULL);
     free(in_flight.bytes);
     in_flight.bytes = NULL;
     return outcome;
@@ -106,7 +107,7 @@ static pen_publish_outcome publish(struct sink *s, const char *id, const char *k
     int n = snprintf(add, sizeof add, "{\"add\":{\"path\":\"%s.parquet\",\"partitionValues\":{},\"size\":1,\"modificationTime\":1,\"dataChange\":true}}\n", id);
     struct pen_staged staged = { .bytes = add, .n = (size_t)n, .files = 1 };
     struct pen_move move = { key, { base >= 0, { base >= 0 ? (uint64_t)base : 0 } }, pen_position_of(to) };
-    struct pen_plan plan = { id, &move, 1, &staged, 1, false };
+    struct pen_plan plan = { id, 1, &move, 1, &staged, 1, false };
     pen_publish_outcome outcome = (pen_publish_outcome)-1;
     if (SINK->publish(&s->d, &plan, &outcome, &err) < 0) {
         printf("# publish %s: %s\n", id, err.msg);
@@ -175,7 +176,7 @@ static void test_commit__keeps_positions_of_several_words(void)
     const char *t = new_table();
     struct sink s;
     struct pen_move move = { "k", { 0 }, { 3, { 1, UINT64_C(1) << 62, 7, 0 } } };
-    struct pen_plan plan = { "p1", &move, 1, NULL, 0, false };
+    struct pen_plan plan = { "p1", 1, &move, 1, NULL, 0, false };
     pen_publish_outcome outcome;
     sink_new(&s, t, one_column, DELTA_STRICT);
     ok(SINK->publish(&s.d, &plan, &outcome, NULL) == PEN_OK && outcome == PEN_PUBLISH_DONE && strcmp(shown(&s, ""), "k=7/3 ") == 0, "three words: %s", shown(&s, ""));
@@ -269,7 +270,7 @@ static void test_commit__deletes_only_what_nothing_can_point_to(void)
     publish(&other, "q", "k", -1, 5);
     stage_file(t, &staged, add, "refused.parquet");
     struct pen_move move = { "k", { 0 }, pen_position_of(7) };
-    struct pen_plan plan = { "p", &move, 1, &staged, 1, false };
+    struct pen_plan plan = { "p", 1, &move, 1, &staged, 1, false };
     pen_publish_outcome outcome;
     SINK->publish(&s.d, &plan, &outcome, NULL);
     SINK->discard(&s.d, &staged);

@@ -46,7 +46,7 @@ static void table_append(int rows)
     struct ArrowArray batch;
     struct pen_staged staged;
     struct pen_move move = { "k", committed ? pen_position_of(committed) : (struct pen_position){ 0 }, pen_position_of(committed + (uint64_t)rows) };
-    struct pen_plan plan = { "p", &move, 1, &staged, 1, false };
+    struct pen_plan plan = { "p", 1, &move, 1, &staged, 1, false };
     pen_publish_outcome outcome;
     pen_builder_new(&b, &sink.in, NULL);
     for (int i = 0; i < rows; i++) {
@@ -54,7 +54,7 @@ static void table_append(int rows)
         pen_builder_end_struct(b);
     }
     pen_builder_finish(b, &batch, NULL);
-    if (SINK->write(writer, &batch, NULL) < 0 || SINK->stage(writer, &staged, NULL) < 0 || SINK->publish(&sink, &plan, &outcome, NULL) < 0 ||
+    if (SINK->write(writer, &batch, NULL, NULL) < 0 || SINK->stage(writer, &staged, NULL) < 0 || SINK->publish(&sink, &plan, &outcome, NULL) < 0 ||
         outcome != PEN_PUBLISH_DONE)
         exit(99);
     pen_array_release(&batch);

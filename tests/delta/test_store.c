@@ -275,6 +275,37 @@ static pen_status stub_head(void *ctx, const char *path, struct pen_object *out,
     return PEN_OK;
 }
 
+static pen_status stub_put(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, const struct pen_pairs *metadata,
+                           pen_put_outcome *outcome, struct pen_error *err)
+{
+    (void)ctx, (void)path, (void)bytes, (void)n, (void)flags, (void)err;
+    *outcome = metadata && metadata->n == 1 && !strcmp(metadata->names[0], "end") ? PEN_PUT_DONE : PEN_PUT_EXISTS;
+    return PEN_OK;
+}
+
+static pen_status stub_metadata(void *ctx, const char *path, const char *name, char *value, size_t size, struct pen_error *err)
+{
+    (void)ctx, (void)path, (void)err;
+    snprintf(value, size, "of %s", name);
+    return PEN_OK;
+}
+
+static void test_store__keeps_metadata_where_it_can(void)
+{
+    static const struct pen_store stub = { .scheme = "stub", .put = stub_put, .metadata = stub_metadata };
+    const struct pen_pairs pairs = { 1, (const char *const[]){ "end" }, (const char *const[]){ "7" } };
+    struct pen_run_context run = { .stores = pen_stores_new() };
+    struct pen_host host = { .run = &run };
+    pen_put_outcome outcome;
+    char value[16];
+    struct pen_error err = { 0 };
+    pen_stores_add(run.stores, &stub, NULL, NULL);
+    ok(pen_store_put_with(&host, "stub://x", "", 0, 0, &pairs, &outcome, NULL) == PEN_OK && outcome == PEN_PUT_DONE &&
+           pen_store_metadata(&host, "stub://x", "end", value, sizeof value, NULL) == PEN_OK && !strcmp(value, "of end"), "it goes with the object");
+    ok(pen_store_put_with(NULL, at("meta"), "", 0, 0, &pairs, &outcome, &err) == PEN_BADCONF, "not with a file: %s", err.msg);
+    pen_stores_free(&run.stores);
+}
+
 static void test_store__schemes_go_to_their_store(void)
 {
     static const struct pen_store stub = { .scheme = "stub", .head = stub_head };
@@ -325,6 +356,7 @@ int main(void)
     test_store__time_is_the_stores();
     test_store__reclaims_what_killed_writers_left();
     test_store__names();
+    test_store__keeps_metadata_where_it_can();
     test_store__schemes_go_to_their_store();
     test_store__says_what_is_wrong();
     char command[300];

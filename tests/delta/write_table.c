@@ -140,11 +140,11 @@ int main(int argc, char **argv)
         for (int64_t k = first; k < first + rows; k++)
             put_row(b, k, all);
         check(pen_builder_finish(b, &batch, &err));
-        check(type->write(writer, &batch, &err));
+        check(type->write(writer, &batch, NULL, &err));
         pen_array_release(&batch);
         check(type->stage(writer, &staged, &err));
         snprintf(id, sizeof id, "plan-%lld", (long long)first);
-        struct pen_plan plan = { id, &move, 1, &staged, 1, false };
+        struct pen_plan plan = { id, 1, &move, 1, &staged, 1, false };
         check(type->publish(&sink, &plan, &outcome, &err));
         free(staged.bytes);
         if (outcome != PEN_PUBLISH_DONE) {

@@ -91,7 +91,7 @@ static pen_status once(int64_t *rows, struct pen_error *err)
 {
     static const char name[] = "/nowhere/known.jsonl#0", incarnation[] = "9-1-0-1-2";
     const char *paths[1] = { folder };
-    struct pen_host host = { &run, "in", NULL };
+    struct pen_host host = { &run, "in", NULL, false };
     struct file_source *s = calloc(1, sizeof *s);
     struct pen_position pos = pen_position_of(5);
     void *reader = NULL;

@@ -216,7 +216,7 @@ pen_status out_write(struct out *o, unsigned lane, uint64_t first, uint64_t n, b
         append_row(b, first + i, keys);
     if (pen_builder_finish(b, &batch, err) < 0)
         abort();
-    st = journal_sink.write(o->lanes[lane], &batch, err);
+    st = journal_sink.write(o->lanes[lane], &batch, NULL, err);
     pen_array_release(&batch);
     pen_builder_free(&b);
     pen_schema_release(&schema);

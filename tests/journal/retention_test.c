@@ -179,18 +179,18 @@ static void test_forgotten_reader__holds_nothing(void)
     ok(next < 20 * BATCH, "a registered reader that never comes holds the writer up");
     while (strcmp(v->name, "describe") != 0)
         v++;
-    ok(v->run(NULL, &host, o.path, &schema, &batch, &err) == PEN_OK && batch.length == 1, "describe shows it");
+    ok(v->run(NULL, NULL, &host, o.path, &schema, &batch, &err) == PEN_OK && batch.length == 1, "describe shows it");
     pen_array_release(&batch);
     pen_schema_release(&schema);
     while (strcmp(v->name, "forget") != 0)
         v++;
-    ok(v->run(&name, &host, o.path, &schema, &batch, &err) == PEN_OK, "forget takes it off the list");
+    ok(v->run(&name, NULL, &host, o.path, &schema, &batch, &err) == PEN_OK, "forget takes it off the list");
     pen_array_release(&batch);
     pen_schema_release(&schema);
-    ok(v->run(&name, &host, o.path, &schema, &batch, &err) == PEN_FATAL, "which it can do once");
+    ok(v->run(&name, NULL, &host, o.path, &schema, &batch, &err) == PEN_FATAL, "which it can do once");
     ok(try_batch(&out, &next, "again", true) == PEN_PUBLISH_DONE, "and the writer goes on");
     v = journal_verbs;
-    ok(v->run(NULL, &host, o.path, &schema, &batch, &err) == PEN_OK && batch.length == 1, "list finds the journal");
+    ok(v->run(NULL, NULL, &host, o.path, &schema, &batch, &err) == PEN_OK && batch.length == 1, "list finds the journal");
     pen_array_release(&batch);
     pen_schema_release(&schema);
     out_close(&out);

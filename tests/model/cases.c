@@ -442,7 +442,7 @@ static bool case_16(struct model *m, bool forgetful)
 {
     struct pen_error err = { 0 };
     struct pen_run_context run = { .stores = pen_stores_new() };
-    struct pen_host host = { &run, "probe", NULL };
+    struct pen_host host = { &run, "probe", NULL, false };
     struct stub stub = { .w = &m->w };
     pen_status st;
     m->w.forgetful = forgetful;

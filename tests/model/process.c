@@ -99,7 +99,7 @@ pen_status process_start(struct process *p, struct pen_error *err)
     p->run.run_id[0] = (uint64_t)p->number + 1;
     p->run.run_id[1] = ++p->generation;
     p->store = (struct stub){ .w = p->w, .proc = p->number };
-    p->dead_host = (struct pen_host){ &p->run, "deadletter", NULL };
+    p->dead_host = (struct pen_host){ &p->run, "deadletter", NULL, false };
     memset(&p->seg, 0, sizeof p->seg);
     memset(p->w->holds[p->number], 0, sizeof p->w->holds[p->number]);
     if (st >= 0 && !(p->run.stores = pen_stores_new()))

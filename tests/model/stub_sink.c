@@ -32,8 +32,9 @@ static void writer_close(void *writer)
     free(((struct stub_writer *)writer)->rows);
     free(writer);
 }
-static pen_status write_rows(void *writer, const struct ArrowArray *batch, struct pen_error *err)
+static pen_status write_rows(void *writer, const struct ArrowArray *batch, const struct pen_rows *where, struct pen_error *err)
 {
+    (void)where;
     struct stub_writer *w = writer;
     struct pen_column part = pen_column_at(batch, 0), record = pen_column_at(batch, 1);
     for (int64_t i = 0; i < batch->length; i++) {
@@ -276,8 +277,10 @@ static pen_status mem_read(void *ctx, const char *path, int64_t offset, void *bu
         memcpy(buffer, o->bytes + offset, *got);
     return PEN_OK;
 }
-static pen_status mem_put(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, pen_put_outcome *outcome, struct pen_error *err)
+static pen_status mem_put(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, const struct pen_pairs *metadata,
+                          pen_put_outcome *outcome, struct pen_error *err)
 {
+    (void)metadata;
     struct stub *s = ctx;
     struct world *w = s->w;
     struct object *o = find_object(w, path);

@@ -276,10 +276,10 @@ static pen_status read_posts(void *reader, struct pen_read *out, struct pen_erro
     out->token = posts;
     return st;
 }
-static void posts_done(void *ctx, void *token, pen_status status, const struct pen_position *pos)
+static void posts_done(void *ctx, void *token, pen_status status, const struct pen_stored_rows *places)
 {
     struct posts *posts = token;
-    (void)ctx, (void)pos;
+    (void)ctx, (void)places;
     if (status == PEN_OK)
         posts->answered++;
     else

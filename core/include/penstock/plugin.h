@@ -68,6 +68,8 @@ bool pen_checking(const struct pen_host *host);
 /* The name under which this reading end of a transport is known to its service (consumer group, registered reader): the pipeline's, or
  * PIPELINE.SINK where several segments read the same transport. */
 const char *pen_reader_name(const struct pen_host *host);
+/* True in a sink where somebody upstream waits to be told where its rows came to lie: stored() will be called. After start(). */
+bool pen_stored_wanted(const struct pen_host *host);
 /* Names: of the pipeline, of the stage (or its `id =`), and the pipeline's local state folder. */
 const char *pen_pipeline_name(const struct pen_host *host);
 const char *pen_stage_name(const struct pen_host *host);
@@ -111,15 +113,31 @@ struct pen_read {
     bool urgent;            /* out: somebody waits for the commit; `token` goes to done() */
     void *token;
     struct ArrowArray *batches;        /* out: one for each output with a schema, release NULL where no rows */
+    const struct pen_position *row_positions; /* out: of row i of the typed batch, lent until the next call; NULL: `from` with i added to its last
+                                                 word. Only for a read that fills one output */
     struct pen_intake *const *intakes; /* in: one for each output without; NULL where nobody reads it */
 };
 
-/* Positions of rows: row i of a typed batch is at `from` with i added to the last word; through an intake each record brings its own. */
+/* Where one row came to lie in the transport behind a source: its partition's name, and its position there (offset, sequence number). */
+struct pen_stored {
+    char partition[96];
+    struct pen_position at;
+};
+struct pen_stored_rows { /* of the rows that one read gave to one output, in their order */
+    const struct pen_stored *rows; /* NULL: not known, as behind a transform, or in a sink that has no stored() */
+    int64_t n;
+};
+
+/* Positions of rows: row i of a typed batch is at `from` with i added to the last word, unless the read gives row_positions; through an intake each record
+ * brings its own. */
 struct pen_source {
     size_t ctx_size;
     const struct pen_option *options;
     pen_status (*start)(void *ctx, const struct pen_host *host, struct pen_error *err);
     void (*stop)(void *ctx); /* runs only if start went well */
+    /* For `penstock check --connect`, after start(): reaches the server and says whether what the options name is there and may be used. It changes
+     * nothing. Main thread. */
+    pen_status (*connect)(void *ctx, struct pen_error *err);
     /* Names and schemas, at least one; *outputs is owned by the context and lives as long as it. Before any reader opens; also for
      * `penstock check`, when it should not need a server where the options tell enough. */
     pen_status (*outputs)(void *ctx, struct pen_output **outputs, size_t *n, struct pen_error *err);
@@ -142,8 +160,8 @@ struct pen_source {
     pen_status (*release_partition)(void *ctx, uint32_t id, struct pen_error *err);
     /* A commit up to pos is known to be done; the source may forget what lies before. A hint: may be repeated, or never come. Control. */
     pen_status (*settle)(void *ctx, uint32_t id, const struct pen_position *pos, struct pen_error *err);
-    /* no_replay: what became of the batch with this token; pos is where the rows came to lie (n = 0 on failure). Control. */
-    void (*done)(void *ctx, void *token, pen_status status, const struct pen_position *pos);
+    /* no_replay: what became of the batch with this token; stored[o] is where the rows of output o came to lie, NULL on failure. Control. */
+    void (*done)(void *ctx, void *token, pen_status status, const struct pen_stored_rows *stored);
     /* A lane's reader. It reads the partitions handed to it. Lane. */
     pen_status (*reader_open)(void *ctx, unsigned lane, void **reader, struct pen_error *err);
     void (*reader_close)(void *reader);
@@ -197,14 +215,33 @@ struct pen_move {
     struct pen_position to;
 };
 
+/* Where a batch that a sink is given was read. Texts live for as long as the lane holds the partition. */
+struct pen_rows {
+    const char *stage, *output;    /* as in `input =`: the source or transport, and its output ("" for an only one) */
+    const char *source, *partition;/* the last two parts of the partition's key, see pen_move; NULL where the source has no positions */
+    uint64_t part;                 /* the engine's number of the partition, unique among those that lanes hold; UINT64_MAX: none */
+    struct pen_position from, to;  /* what was read lies in [from, to) */
+};
+
+struct pen_reached {
+    uint64_t part;                 /* as in pen_rows */
+    struct pen_position to;
+};
+
 struct pen_staged { /* of one lane */
     char *bytes;    /* malloc'ed by the writer, freed by the engine; means something to the sink alone */
     size_t n;
+    bool last;      /* in: the last cut of this run, nothing will follow */
+    /* out: where a sink stopped short of what it was given (malloc'ed, freed by the engine). Only that far is committed; the rest stays with the writer and
+     * belongs to the next plan. Only for a sink that is alone in its segment, see pen_sink.partial. */
+    struct pen_reached *reached;
+    size_t n_reached;
     int64_t rows, files, file_bytes; /* for the report */
 };
 
 struct pen_plan {
     const char *id;      /* unique for ever */
+    uint64_t number;     /* as told to begin(); 0 for first positions, which come without rows */
     const struct pen_move *moves;
     size_t n_moves;
     const struct pen_staged *staged;
@@ -237,12 +274,20 @@ struct pen_sink {
                         struct pen_error *err);
     /* URL of a folder beside the data where the engine may keep chains; NULL function or PEN_SKIP: in `state`. */
     pen_status (*beside)(void *ctx, char *url, size_t size, struct pen_error *err);
+    pen_status (*connect)(void *ctx, struct pen_error *err); /* as for sources */
+    /* True: stage() may stop short of what was written. Such a sink gets a segment of its own: two that read the same stages are refused. */
+    bool partial;
     /* What it guarantees: where shown() is given exactly once, else as the words that `check` prints. */
     const char *guarantee;
     pen_status (*writer_open)(void *ctx, unsigned lane, void **writer, struct pen_error *err);
     void (*writer_close)(void *writer); /* abandons what is open */
+    /* What is written from now on belongs to plan `number`: counted up at cuts, the same for all lanes. Before the first write and after each cut,
+     * also where nothing was written, and after abandon(). Lane. */
+    void (*begin)(void *writer, uint64_t number);
     /* Rows of one partition, already bounded. The batch is lent. Lane. */
-    pen_status (*write)(void *writer, const struct ArrowArray *batch, struct pen_error *err);
+    pen_status (*write)(void *writer, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err);
+    /* partial: the partition leaves this lane; what is held of it beyond what stage() reached is dropped, and will be read again. Lane. */
+    void (*forget)(void *writer, uint64_t part);
     /* Bytes of memory held, and bytes written (as they will lie there, about) since the last stage(). Lane. */
     size_t (*held)(void *writer);
     int64_t (*written)(void *writer);
@@ -254,6 +299,10 @@ struct pen_sink {
     /* Compare-and-set; see doc/commits.md. PEN_OK with an outcome, or an error of configuration (stops the run). Control, while
      * lanes write on. */
     pen_status (*publish)(void *ctx, const struct pen_plan *plan, pen_publish_outcome *outcome, struct pen_error *err);
+    /* Where rows first … first+n-1 of plan->staged[staged] came to lie, counted in the order in which that lane wrote them into this plan: fills out[0 … n).
+     * After publish() said done, before the staged bytes go. PEN_SKIP: not known. Control. */
+    pen_status (*stored)(void *ctx, const struct pen_plan *plan, size_t staged, int64_t first, int64_t n, struct pen_stored *out,
+                         struct pen_error *err);
     /* Deletes what was staged for a plan that was refused. Control. */
     void (*discard)(void *ctx, const struct pen_staged *staged);
     /* After a plan is done, when there is time: checkpoints, clean-up, retention. Control. */
@@ -277,16 +326,21 @@ struct pen_table {
     void (*scan_close)(void *scan);
 };
 
-/* A command that a plugin offers: `penstock table VERB URL`, `penstock transport VERB URL`. */
+/* A command that a plugin offers: `penstock table VERB URL`, `penstock transport VERB URL`; or, with `stage`, `penstock transport VERB --in=FILE STAGE [NAME]`
+ * and `penstock transport VERB --plugin=PLUGIN --OPTION=VALUE… [NAME]`. */
 struct pen_verb {
     const char *noun;    /* "table" or "transport" */
     const char *name;    /* "history" */
     const char *summary; /* one line for help */
     size_t ctx_size;
     const struct pen_option *options; /* as --NAME=VALUE on the command line */
-    /* What it prints, as one batch. */
-    pen_status (*run)(void *ctx, const struct pen_host *host, const char *url, struct ArrowSchema *schema, struct ArrowArray *batch,
-                      struct pen_error *err);
+    /* What it prints, as one batch. name: the URL; with `stage` what is meant within the service (a topic), NULL where not given. stage: see below, else
+     * NULL. */
+    pen_status (*run)(void *ctx, const void *stage, const struct pen_host *host, const char *name, struct ArrowSchema *schema,
+                      struct ArrowArray *batch, struct pen_error *err);
+    /* It asks a service that the options of a stage lead to: run() gets a context of the plugin's source (sink where it has none) with its
+     * options set and start() not called. */
+    bool stage;
 };
 
 /* -- the descriptor ----------------------------------------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@ pen_status pen_schema_raw(struct ArrowSchema *out, struct pen_error *err);
 bool pen_schema_is_raw(const struct ArrowSchema *schema);
 
 struct pen_intake;
+struct pen_position;
 
 struct pen_header {
     const char *name;
@@ -36,6 +37,7 @@ struct pen_message {
     const struct pen_header *headers;
     size_t n_headers;
     uint64_t position; /* last word of the record's position */
+    const struct pen_position *at; /* the whole of it, for sources whose records differ in more than that; NULL: the read's `from` with `position` last */
 };
 
 /* One message. Any source thread that was handed the intake, during read(). */

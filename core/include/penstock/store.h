@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <penstock/error.h>
+#include <penstock/option.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,14 +39,18 @@ struct pen_store {
     const char *scheme; /* of the URLs it serves, without "://" */
     pen_status (*head)(void *ctx, const char *path, struct pen_object *out, struct pen_error *err);
     pen_status (*read)(void *ctx, const char *path, int64_t offset, void *buffer, size_t want, size_t *got, struct pen_error *err);
-    pen_status (*put)(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, pen_put_outcome *outcome,
-                      struct pen_error *err);
+    /* metadata (may be NULL): what is kept with the object, see pen_store_put_with(). */
+    pen_status (*put)(void *ctx, const char *path, const void *bytes, size_t n, unsigned flags, const struct pen_pairs *metadata,
+                      pen_put_outcome *outcome, struct pen_error *err);
+    /* NULL function: this store keeps none. */
+    pen_status (*metadata)(void *ctx, const char *path, const char *name, char *value, size_t size, struct pen_error *err);
     pen_status (*list)(void *ctx, const char *path, const char *after, bool recursive,
                        pen_status (*each)(void *arg, const struct pen_object *o, struct pen_error *err), void *arg,
                        struct pen_error *err);
     pen_status (*remove)(void *ctx, const char *path, struct pen_error *err);
     pen_status (*now)(void *ctx, const char *path, int64_t *microseconds, struct pen_error *err);
-    pen_status (*upload_open)(void *ctx, const char *path, unsigned flags, void **upload, struct pen_error *err);
+    pen_status (*upload_open)(void *ctx, const char *path, unsigned flags, const struct pen_pairs *metadata, void **upload,
+                              struct pen_error *err);
     pen_status (*upload_write)(void *upload, const void *bytes, size_t n, struct pen_error *err);
     pen_status (*upload_stage)(void *upload, char *token, size_t size, struct pen_error *err); /* and closes it */
     pen_status (*upload_close)(void *upload, pen_put_outcome *outcome, struct pen_error *err); /* NULL: staged, then published */
@@ -65,6 +70,12 @@ pen_status pen_store_get(const struct pen_host *host, const char *url, size_t li
 /* A small object whole, durable when this returns PEN_PUT_DONE. PEN_OK with an outcome, or why it certainly did not happen. */
 pen_status pen_store_put(const struct pen_host *host, const char *url, const void *bytes, size_t n, unsigned flags,
                          pen_put_outcome *outcome, struct pen_error *err);
+/* The same, with short texts that are kept beside the object: names of lower-case letters, digits and '-', values of printable ASCII. The one named
+ * `content-type` is the object's own. PEN_BADCONF where the store keeps none. */
+pen_status pen_store_put_with(const struct pen_host *host, const char *url, const void *bytes, size_t n, unsigned flags,
+                              const struct pen_pairs *metadata, pen_put_outcome *outcome, struct pen_error *err);
+/* One of them, as text of less than size bytes. PEN_SKIP where there is no such object, or none of that name with it. */
+pen_status pen_store_metadata(const struct pen_host *host, const char *url, const char *name, char *value, size_t size, struct pen_error *err);
 /* Calls each object below a folder whose name comes after `after` (NULL: all) in byte order of the names, in that order. recursive
  * false leaves out what lies deeper. A folder that does not exist is empty. each answers PEN_SKIP to stop. Hidden temporary files of
  * this store are left out. */
@@ -80,6 +91,8 @@ pen_status pen_store_prove(const struct pen_host *host, const char *url, struct 
 
 /* Large objects. Local folders on the way are made. */
 pen_status pen_upload_open(const struct pen_host *host, struct pen_upload **out, const char *url, unsigned flags, struct pen_error *err);
+pen_status pen_upload_open_with(const struct pen_host *host, struct pen_upload **out, const char *url, unsigned flags,
+                                const struct pen_pairs *metadata, struct pen_error *err);
 pen_status pen_upload_write(struct pen_upload *u, const void *bytes, size_t n, struct pen_error *err);
 /* Durable and not visible; *token (malloc'ed text, yours to free) names it for pen_store_publish(), also after a restart. */
 pen_status pen_upload_stage(struct pen_upload **u, char **token, struct pen_error *err);
