@@ -15,4 +15,5 @@ include tests/faults/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 include tests/readers/local.mk
+include tests/services/local.mk
 include tests/build/local.mk
