@@ -51,7 +51,7 @@ class S3Server(Server):
 
     def ready(self):
         try:
-            return self.exchange("GET", self.health)[0] == 200
+            return self.exchange("GET", self.health)[0] == 200 and self.call("GET", "/")[0] == 200  # MinIO says the first too soon
         except (OSError, http.client.HTTPException):
             return False
 
