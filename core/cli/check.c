@@ -9,12 +9,14 @@
 #include "config/option.h"
 #include "engine/bind.h"
 #include "engine/run.h"
+#include "engine/stores.h"
 
 static const char usage[] =
-    "Usage: penstock check [--set STAGE.KEY=VALUE]... [--json] FILE\n\n"
+    "Usage: penstock check [--set STAGE.KEY=VALUE]... [--connect] [--json] FILE\n\n"
     "Reads a pipeline without running it and reports everything that is wrong with it: file, line and column, the line itself, what the\n"
     "option is for and what was meant, perhaps. Where nothing is wrong it says what is guaranteed on the way to each sink.\n"
-    "Exit status: 0 nothing is wrong, 2 something is.\n\n"
+    "Exit status: 0 nothing is wrong, 2 something is; 1 nothing is wrong with the file, but with what it leads to.\n\n"
+    "  --connect               reach the servers and stores too, and see that what the options name is there and may be used\n"
     "  --set STAGE.KEY=VALUE   as in `penstock run`; STAGE may be pipeline or deadletter\n"
     "  --json                  one object: ok, problems, stages, guarantees\n";
 
@@ -229,12 +231,14 @@ static int report(struct pen_cli_pipeline *l, const struct pen_graph *g, bool js
 }
 
 /* The same steps as those of `run` before it starts anything, so that both refuse the same files. */
-static int check(struct pen_cli_pipeline *l, const char *path, bool json)
+static int check(struct pen_cli_pipeline *l, const char *path, bool json, bool connect)
 {
     struct pen_error err = { 0 };
     struct pen_run_context run;
     struct pen_graph *g = NULL;
+    struct pen_open_stores *stores = NULL;
     const struct pen_settings *s;
+    size_t unreached = 0;
     int status, flushed;
     pen_status st = pen_cli_load(l, path, &err);
     if (st < 0)
@@ -242,10 +246,16 @@ static int check(struct pen_cli_pipeline *l, const char *path, bool json)
     s = &l->config->pipeline;
     if ((st = pen_run_context_init(&run, s->name, s->state, (unsigned)s->lanes, &err)) < 0)
         return pen_cli_failed(&err);
-    if (!l->config->diags.errors)
+    st = pen_stores_open(&stores, &run, l->config, NULL, 0, &err);
+    if (st >= 0 && !l->config->diags.errors)
         st = pen_cli_build(l, &run, NULL, 0, &g, &err);
+    if (st >= 0 && g && connect)
+        unreached = pen_cli_connect(l, g);
     status = st < 0 ? pen_cli_failed(&err) : report(l, g, json, &err);
+    if (status == PEN_EXIT_USAGE && unreached && unreached == l->config->diags.errors)
+        status = PEN_EXIT_FAILED;
     pen_graph_free(&g);
+    pen_stores_close(&stores, &run);
     pen_run_context_fini(&run);
     flushed = pen_cli_flush();
     return status != PEN_EXIT_DONE ? status : flushed;
@@ -253,13 +263,15 @@ static int check(struct pen_cli_pipeline *l, const char *path, bool json)
 
 int pen_cli_check(int argc, char **argv)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "set", required_argument, NULL, 's' }, { 0 } };
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "connect", no_argument, NULL, 'c' }, { "set", required_argument, NULL, 's' }, { 0 } };
     struct pen_cli_pipeline l = { 0 };
-    bool json = false;
+    bool json = false, connect = false;
     int got, status;
     while ((got = pen_cli_option(argc, argv, options)) != -1) {
         if (got == 'j') {
             json = true;
+        } else if (got == 'c') {
+            connect = true;
         } else if (got == 's') {
             if (!pen_cli_set(&l, optarg))
                 return PEN_EXIT_FAILED;
@@ -268,7 +280,7 @@ int pen_cli_check(int argc, char **argv)
             return got == 'h' ? fputs(usage, stdout), pen_cli_flush() : PEN_EXIT_USAGE;
         }
     }
-    status = optind + 1 == argc ? check(&l, argv[optind], json) : pen_cli_usage(argv[0], "expected one pipeline file");
+    status = optind + 1 == argc ? check(&l, argv[optind], json, connect) : pen_cli_usage(argv[0], "expected one pipeline file");
     pen_cli_pipeline_fini(&l);
     return status;
 }

@@ -40,6 +40,8 @@ pen_status pen_cli_load(struct pen_cli_pipeline *p, const char *path, struct pen
  * mistakes (see config->diags.errors); end it with pen_graph_free(). */
 pen_status pen_cli_build(struct pen_cli_pipeline *p, struct pen_run_context *run, const char *const *only, size_t n_only, struct pen_graph **g,
                          struct pen_error *err);
+/* Asks every end that can tell whether what its options lead to is there; what is not goes to the file's problems. How many. */
+size_t pen_cli_connect(struct pen_cli_pipeline *p, const struct pen_graph *g);
 /* Prints problems to standard error and answers PEN_EXIT_USAGE if any is an error, else PEN_EXIT_DONE. */
 int pen_cli_problems(struct pen_cli_pipeline *p);
 void pen_cli_pipeline_fini(struct pen_cli_pipeline *p);

@@ -238,7 +238,7 @@ int pen_cli_query(int argc, char **argv)
     if (o.file)
         st = read_sql(o.file, &text, &err);
     if (st == PEN_OK)
-        st = pen_tables_open(&tables, "query", &err);
+        st = pen_tables_open(&tables, "query", (const char *const *)o.tables, (size_t)o.n_tables, &err);
     if (st == PEN_OK)
         st = pen_sql_new(&sql, &err);
     for (int i = 0; i < o.n_tables && st == PEN_OK; i++)

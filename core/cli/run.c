@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "engine/run.h"
+#include "engine/stores.h"
 #include "ops/log.h"
 
 static const char usage[] =
@@ -188,8 +189,11 @@ static int run_config(const struct request *r, struct pen_cli_pipeline *p, struc
     struct pen_config *c = p->config;
     struct pen_run_context run;
     struct pen_graph *g = NULL;
+    struct pen_open_stores *stores = NULL;
     int status = PEN_EXIT_DONE;
     pen_status st = pen_run_context_init(&run, c->pipeline.name, c->pipeline.state, (unsigned)c->pipeline.lanes, err);
+    if (st >= 0)
+        st = pen_stores_open(&stores, &run, c, NULL, 0, err);
     if (st >= 0) {
         run.until_end = r->until_end;
         st = pen_cli_build(p, &run, r->only, r->n_only, &g, err);
@@ -201,6 +205,7 @@ static int run_config(const struct request *r, struct pen_cli_pipeline *p, struc
             err->code = PEN_FATAL; /* the file was found to be right, and something may have been written */
     }
     pen_graph_free(&g);
+    pen_stores_close(&stores, &run);
     pen_run_context_fini(&run);
     if (st < 0)
         return pen_cli_failed(err);

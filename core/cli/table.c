@@ -7,28 +7,60 @@
 #include "cli/print.h"
 #include "cli/tables.h"
 #include "config/option.h"
+#include "engine/verb.h"
 
 #define OPTIONS_MAX 32
 
 struct verb_call {
-    const char *noun, *verb, *url;
-    const char *plugin_name;          /* --plugin, or NULL */
-    const char *options[OPTIONS_MAX]; /* of the verb: NAME=VALUE */
-    size_t n_options;
+    const char *noun, *verb;
+    const char *word[2];              /* behind it: URL; or STAGE and NAME; or NAME */
+    const char *plugin_name, *in;     /* --plugin, --in, or NULL */
+    struct pen_pairs given, own;      /* --NAME=VALUE; those of them that the verb itself has */
+    const char *names[OPTIONS_MAX], *values[OPTIONS_MAX], *verb_names[OPTIONS_MAX], *verb_values[OPTIONS_MAX];
+    char text[OPTIONS_MAX][64];       /* of names */
     pen_print_format format;
     bool wide, help;
 };
 
+static pen_status take_word(struct verb_call *c, const char *word, struct pen_error *err)
+{
+    if (!c->verb)
+        c->verb = word;
+    else if (!c->word[0])
+        c->word[0] = word;
+    else if (!c->word[1] && c->in)
+        c->word[1] = word;
+    else
+        return pen_fail(err, PEN_BADCONF, "%s: one %s at a time", word, c->noun);
+    return PEN_OK;
+}
+
+static pen_status take_option(struct verb_call *c, const char *text, struct pen_error *err)
+{
+    const char *value = strchr(text, '=');
+    size_t i = c->given.n, n = value ? (size_t)(value - text) : strlen(text);
+    if (i == OPTIONS_MAX || n >= sizeof c->text[0])
+        return pen_fail(err, PEN_BADCONF, "--%s: there is no such option", text);
+    memcpy(c->text[i], text, n);
+    c->text[i][n] = '\0';
+    c->names[i] = c->text[i];
+    c->values[i] = value ? value + 1 : NULL;
+    c->given = (struct pen_pairs){ i + 1, c->names, c->values };
+    return PEN_OK;
+}
+
 static pen_status parse(int argc, char **argv, struct verb_call *c, struct pen_error *err)
 {
     bool words = false;
+    pen_status st = PEN_OK;
     *c = (struct verb_call){ .noun = argv[0] };
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i++) /* it says how many words there may be */
+        if (!strncmp(argv[i], "--in=", 5))
+            c->in = argv[i] + 5;
+    for (int i = 1; i < argc && st >= 0; i++) {
         const char *a = argv[i];
         if (words || a[0] != '-' || !a[1]) {
-            if (c->url)
-                return pen_fail(err, PEN_BADCONF, "%s: one %s at a time", a, c->noun);
-            *(c->verb ? &c->url : &c->verb) = a;
+            st = take_word(c, a, err);
         } else if (!strcmp(a, "--")) {
             words = true;
         } else if (!strcmp(a, "--help") || !strcmp(a, "-h")) {
@@ -39,23 +71,15 @@ static pen_status parse(int argc, char **argv, struct verb_call *c, struct pen_e
             c->wide = true;
         } else if (!strncmp(a, "--plugin=", 9)) {
             c->plugin_name = a + 9;
-        } else if (strncmp(a, "--", 2) || c->n_options == OPTIONS_MAX) {
+        } else if (strncmp(a, "--", 2)) {
             return pen_fail(err, PEN_BADCONF, "%s: there is no such option", a);
-        } else {
-            c->options[c->n_options++] = a + 2;
+        } else if (strncmp(a, "--in=", 5)) {
+            st = take_option(c, a + 2, err);
         }
     }
-    if (!c->help && (!c->verb || !c->url))
+    if (st >= 0 && !c->help && (!c->verb || (!c->word[0] && !c->in && !c->plugin_name)))
         return pen_fail(err, PEN_BADCONF, "expected: penstock %s VERB URL", c->noun);
-    return PEN_OK;
-}
-
-static const struct pen_verb *verb_of(const struct pen_plugin *p, const char *noun, const char *name)
-{
-    for (const struct pen_verb *v = p ? p->verbs : NULL; v && v->name; v++)
-        if (!strcmp(v->noun, noun) && (!name || !strcmp(v->name, name)))
-            return v;
-    return NULL;
+    return st;
 }
 
 /* -- help -------------------------------------------------------------------------------------------------------------------- */
@@ -73,15 +97,21 @@ static void print_verb(const struct pen_plugin *p, const struct pen_verb *v)
 
 static int print_help(const struct pen_tables *t, const struct verb_call *c)
 {
-    printf("Usage: penstock %s VERB [OPTION]... URL\n\nAsks the plugin that the %s at URL belongs to.\n\nVerbs, with the plugin that has them:\n",
-           c->noun, c->noun);
+    printf("Usage: penstock %s VERB [OPTION]... URL\n", c->noun);
+    if (!strcmp(c->noun, "transport"))
+        printf("       penstock transport VERB [OPTION]... --in=FILE STAGE [NAME]\n"
+               "       penstock transport VERB [OPTION]... --plugin=PLUGIN [NAME]\n");
+    printf("\nAsks the plugin that the %s at URL belongs to; or the service that a stage of a pipeline file leads to, or that options of the\n"
+           "plugin given here (--NAME=VALUE) lead to.\n\nVerbs, with the plugin that has them:\n", c->noun);
     for (size_t i = 0; i < t->n; i++)
         for (const struct pen_verb *v = t->found[i].plugin ? t->found[i].plugin->verbs : NULL; v && v->name; v++)
             if (!strcmp(v->noun, c->noun) && (!c->verb || !strcmp(v->name, c->verb)))
                 print_verb(t->found[i].plugin, v);
     printf("\nFor all of them:\n  --json, --csv    print JSON lines or CSV\n  --wide           do not cut long values\n"
-           "  --plugin=NAME    the plugin to ask, where several could be meant\n"
-           "\nExit status: 0 done, 1 it failed, 2 the command line is wrong.\n");
+           "  --plugin=NAME    the plugin to ask, where several could be meant\n");
+    if (!strcmp(c->noun, "transport"))
+        printf("  --in=FILE        the pipeline file that has the stage\n");
+    printf("\nExit status: 0 done, 1 it failed, 2 the command line is wrong.\n");
     return pen_cli_flush();
 }
 
@@ -106,11 +136,13 @@ static pen_status no_such_verb(const struct pen_tables *t, const struct verb_cal
 static pen_status find(struct pen_tables *t, const struct verb_call *c, const struct pen_plugin **plugin, struct pen_error *err)
 {
     const struct pen_plugin *other = NULL;
-    bool any = false, several = false;
+    bool any = false, several = false, services = false;
     for (size_t i = 0; i < t->n; i++) {
         const struct pen_plugin *p = t->found[i].plugin;
+        const struct pen_verb *v = pen_verb_of(p, c->noun, c->verb);
         pen_status st;
-        if (!verb_of(p, c->noun, c->verb) || (c->plugin_name && strcmp(p->name, c->plugin_name)))
+        services |= v && v->stage;
+        if (!v || (v->stage && !c->plugin_name) || (c->plugin_name && strcmp(p->name, c->plugin_name)))
             continue;
         any = true;
         if (c->plugin_name) {
@@ -122,7 +154,7 @@ static pen_status find(struct pen_tables *t, const struct verb_call *c, const st
             other = p;
             continue;
         }
-        st = p->table->probe(&t->host, c->url, err);
+        st = p->table->probe(&t->host, c->word[0], err);
         if (st != PEN_SKIP) {
             *plugin = p;
             return st < 0 ? PEN_FATAL : PEN_OK;
@@ -134,54 +166,105 @@ static pen_status find(struct pen_tables *t, const struct verb_call *c, const st
         *plugin = other;
         return PEN_OK;
     }
+    if (!any && services && !c->plugin_name)
+        return pen_fail(err, PEN_BADCONF, "%s: services are asked by --in=FILE STAGE, or --plugin=PLUGIN and its options", c->verb);
     if (!any)
         return c->plugin_name ? pen_fail(err, PEN_BADCONF, "plugin %s has no verb %s for a %s", c->plugin_name, c->verb, c->noun)
                               : no_such_verb(t, c, err);
-    return pen_fail(err, PEN_FATAL, "%s: no plugin with the verb %s takes it for a %s of its own", c->url, c->verb, c->noun);
+    return pen_fail(err, PEN_FATAL, "%s: no plugin with the verb %s takes it for a %s of its own", c->word[0], c->verb, c->noun);
 }
 
 /* -- running ----------------------------------------------------------------------------------------------------------------- */
 
-static pen_status set_option(const struct pen_verb *v, const char *text, void *ctx, struct pen_arena *mem, bool *given, struct pen_error *err)
+/* The context of a stage that a verb works with: from the file's section, or, with --plugin, from the command line. */
+struct stage_context {
+    void *ctx;
+    struct pen_cli_pipeline pipeline;
+    struct pen_arena mem;
+};
+
+static void stage_context_fini(struct stage_context *s)
 {
-    const char *value = strchr(text, '=');
-    char name[64];
-    const struct pen_option *o;
-    struct pen_error why = { 0 };
-    snprintf(name, sizeof name, "%.*s", (int)(value ? value - text : (long)strlen(text)), text);
-    o = v->options ? pen_option_find(v->options, name) : NULL;
-    if (!o)
-        return pen_fail(err, PEN_BADCONF, "%s has no option --%s", v->name, name);
-    if (!value)
-        return pen_fail(err, PEN_BADCONF, "--%s needs a value: --%s=%s", name, name, pen_option_type_name(o));
-    given[o - v->options] = true;
-    if (pen_option_parse(o, value + 1, ctx, mem, NULL, &why) < 0)
-        return pen_fail(err, why.code, "--%s: %s", name, why.msg);
+    free(s->ctx);
+    pen_cli_pipeline_fini(&s->pipeline);
+    pen_arena_fini(&s->mem);
+}
+
+static size_t context_size(const struct pen_plugin *p)
+{
+    return p->source ? p->source->ctx_size : p->sink->ctx_size;
+}
+
+static const struct pen_option *context_options(const struct pen_plugin *p)
+{
+    return p->source ? p->source->options : p->sink->options;
+}
+
+static bool knows(const struct pen_option *table, const char *name)
+{
+    const struct pen_option *o = table ? pen_option_find(table, name) : NULL;
+    return o && o->type != PEN_OPT_PAIRS;
+}
+
+/* The options of the command line that are the verb's own; the others must be the stage's, and no secrets: everybody sees a command line. */
+static pen_status split_options(const struct pen_verb *v, const struct pen_plugin *p, struct verb_call *c, struct pen_error *err)
+{
+    for (size_t i = 0; i < c->given.n; i++) {
+        const char *name = c->names[i];
+        const struct pen_option *o = v->stage && !c->in ? pen_option_find(context_options(p), name) : NULL;
+        if (knows(v->options, name))
+            c->verb_names[c->own.n] = name, c->verb_values[c->own.n++] = c->values[i];
+        else if (!o)
+            return pen_fail(err, PEN_BADCONF, "%s has no option --%s", v->name, name);
+        else if (o->type == PEN_OPT_PAIRS || o->flags & PEN_OPTION_SECRET)
+            return pen_fail(err, PEN_BADCONF, "--%s: %s; write it into a pipeline file and name that by --in=FILE", name,
+                            o->type == PEN_OPT_PAIRS ? "cannot be given here" : "a command line is no place for a secret");
+    }
+    c->own.names = c->verb_names;
+    c->own.values = c->verb_values;
     return PEN_OK;
 }
 
-static pen_status set_options(const struct pen_verb *v, const struct verb_call *c, void *ctx, struct pen_arena *mem, struct pen_error *err)
+/* The stage of --in=FILE, with its plugin. The file may have other mistakes. */
+static pen_status stage_of_file(const struct verb_call *c, struct stage_context *s, const struct pen_plugin **plugin, struct pen_error *err)
 {
-    bool given[256] = { false };
-    pen_status st = v->options ? pen_option_defaults(v->options, ctx, mem, err) : PEN_OK;
-    for (size_t i = 0; i < c->n_options && st >= 0; i++)
-        st = set_option(v, c->options[i], ctx, mem, given, err);
-    for (const struct pen_option *o = v->options; o && o->name && st >= 0; o++)
-        if ((o->flags & PEN_OPTION_REQUIRED) && o - v->options < 256 && !given[o - v->options])
-            st = pen_fail(err, PEN_BADCONF, "--%s is missing: %s", o->name, o->doc);
-    return st;
+    const struct pen_stage_config *stage;
+    pen_status st = pen_cli_load(&s->pipeline, c->in, err);
+    if (st < 0)
+        return st;
+    if (!c->word[0])
+        return pen_fail(err, PEN_BADCONF, "expected: penstock %s %s --in=%s STAGE [NAME]", c->noun, c->verb, c->in);
+    if (s->pipeline.config->diags.errors) {
+        pen_cli_problems(&s->pipeline);
+        return pen_fail(err, PEN_BADCONF, "%s is not to be gone by before that is mended", c->in);
+    }
+    if (!(stage = pen_config_stage(s->pipeline.config, c->word[0])))
+        return pen_fail(err, PEN_BADCONF, "%s has no stage %s", c->in, c->word[0]);
+    *plugin = s->pipeline.plugins[stage->index];
+    if (!(*plugin)->source && !(*plugin)->sink)
+        return pen_fail(err, PEN_BADCONF, "stage %s leads to no service", c->word[0]);
+    if (!(s->ctx = calloc(1, context_size(*plugin) + 1)))
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    return pen_config_apply(s->pipeline.config, stage, context_options(*plugin), s->ctx);
 }
 
-static pen_status run_verb(const struct pen_tables *t, const struct pen_verb *v, const struct verb_call *c, struct pen_error *err)
+static pen_status run_verb(const struct pen_tables *t, const struct pen_plugin *plugin, struct verb_call *c, struct stage_context *s,
+                           struct pen_error *err)
 {
-    void *ctx = calloc(1, v->ctx_size + 1);
-    struct pen_arena mem = { 0 };
+    const struct pen_verb *v = pen_verb_of(plugin, c->noun, c->verb);
+    const char *name = c->word[v->stage && c->in ? 1 : 0];
     struct ArrowSchema schema = { 0 };
     struct ArrowArray batch = { 0 };
     struct pen_printer *p = NULL;
-    pen_status st = ctx ? set_options(v, c, ctx, &mem, err) : pen_fail(err, PEN_FATAL, "out of memory");
+    pen_status st = split_options(v, plugin, c, err);
+    if (st >= 0 && !v->stage && !name)
+        st = pen_fail(err, PEN_BADCONF, "expected: penstock %s %s URL", c->noun, c->verb);
+    if (st >= 0 && v->stage && !c->in) {
+        s->ctx = calloc(1, context_size(plugin) + 1);
+        st = s->ctx ? pen_options_set(context_options(plugin), &c->given, s->ctx, &s->mem, err) : pen_fail(err, PEN_FATAL, "out of memory");
+    }
     if (st >= 0)
-        st = v->run(ctx, NULL, &t->host, c->url, &schema, &batch, err);
+        st = pen_verb_run(v, &c->own, s->ctx, &t->host, name, &schema, &batch, err);
     if (st >= 0)
         st = pen_printer_new(&p, stdout, c->format, c->wide, err);
     if (st >= 0)
@@ -189,8 +272,19 @@ static pen_status run_verb(const struct pen_tables *t, const struct pen_verb *v,
     pen_printer_free(&p);
     pen_array_release(&batch);
     pen_schema_release(&schema);
-    pen_arena_fini(&mem);
-    free(ctx);
+    return st;
+}
+
+static pen_status find_and_run(struct pen_tables *t, struct verb_call *c, struct pen_error *err)
+{
+    const struct pen_plugin *plugin = NULL;
+    struct stage_context s = { 0 };
+    pen_status st = c->in ? stage_of_file(c, &s, &plugin, err) : find(t, c, &plugin, err);
+    if (st == PEN_OK && !pen_verb_of(plugin, c->noun, c->verb))
+        st = pen_fail(err, PEN_BADCONF, "plugin %s has no verb %s for a %s", plugin->name, c->verb, c->noun);
+    if (st == PEN_OK)
+        st = run_verb(t, plugin, c, &s, err);
+    stage_context_fini(&s);
     return st;
 }
 
@@ -199,20 +293,17 @@ int pen_cli_table(int argc, char **argv)
     struct verb_call c;
     struct pen_tables tables = { 0 };
     struct pen_error err = { 0 };
-    const struct pen_plugin *plugin = NULL;
     int status;
     pen_status st = parse(argc, argv, &c, &err);
     if (st < 0)
         return pen_cli_usage(argv[0], "%s", err.msg);
     signal(SIGPIPE, SIG_DFL);
-    st = pen_tables_open(&tables, argv[0], &err);
+    st = pen_tables_open(&tables, argv[0], c.word, c.word[0] ? 1 : 0, &err);
     if (st == PEN_OK && c.help) {
         status = print_help(&tables, &c);
     } else {
         if (st == PEN_OK)
-            st = find(&tables, &c, &plugin, &err);
-        if (st == PEN_OK)
-            st = run_verb(&tables, verb_of(plugin, c.noun, c.verb), &c, &err);
+            st = find_and_run(&tables, &c, &err);
         status = st < 0 ? pen_cli_failed(&err) : PEN_EXIT_DONE;
     }
     pen_tables_close(&tables);

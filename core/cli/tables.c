@@ -6,8 +6,9 @@
 
 #include "cli/tables.h"
 
-pen_status pen_tables_open(struct pen_tables *t, const char *who, struct pen_error *err)
+pen_status pen_tables_open(struct pen_tables *t, const char *who, const char *const *urls, size_t n, struct pen_error *err)
 {
+    pen_status st;
     memset(t, 0, sizeof *t);
     t->run.pipeline = who;
     t->run.state_path = "";
@@ -16,11 +17,13 @@ pen_status pen_tables_open(struct pen_tables *t, const char *who, struct pen_err
     t->run.wake_fd = -1;
     t->host.run = &t->run;
     t->host.stage = who;
-    return pen_plugin_list(&t->found, &t->n, err);
+    st = pen_plugin_list(&t->found, &t->n, err);
+    return st < 0 ? st : pen_stores_open(&t->stores, &t->run, NULL, urls, n, err);
 }
 
 void pen_tables_close(struct pen_tables *t)
 {
+    pen_stores_close(&t->stores, &t->run);
     free(t->found);
     t->found = NULL;
     t->n = 0;

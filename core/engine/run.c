@@ -207,6 +207,7 @@ pen_status pen_engine_start(struct pen_engine **out, struct pen_graph *g, const 
         return pen_fail(err, PEN_FATAL, "out of memory");
     e->graph = g;
     e->run = g->run;
+    e->run->graph = g;
     e->started = e->run->clock->now(e->run->clock->arg);
     e->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&e->lock, NULL);

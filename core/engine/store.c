@@ -179,6 +179,18 @@ pen_status pen_store_list(const struct pen_host *host, const char *url, const ch
     return st < 0 ? st : s.store->list(s.ctx, path, after, recursive, each, arg, err);
 }
 
+static pen_status see_one(void *arg, const struct pen_object *o, struct pen_error *err)
+{
+    (void)arg, (void)o, (void)err;
+    return PEN_SKIP;
+}
+
+pen_status pen_store_reach(const struct pen_host *host, const char *url, struct pen_error *err)
+{
+    pen_status st = pen_store_list(host, url, NULL, false, see_one, NULL, err);
+    return st < 0 ? st : PEN_OK;
+}
+
 pen_status pen_store_remove(const struct pen_host *host, const char *url, struct pen_error *err)
 {
     struct served s;

@@ -283,11 +283,17 @@ static const struct pen_option sink_options[] = {
     { .name = NULL },
 };
 
+static pen_status sink_connect(void *ctx, struct pen_error *err)
+{
+    const struct delta_sink *d = ctx;
+    return pen_store_reach(d->host, d->path, err);
+}
+
 static const struct pen_sink delta_sink = {
     .ctx_size = sizeof(struct delta_sink), .options = sink_options, .start = sink_start, .stop = sink_stop, .prepare = sink_prepare, .open = sink_open,
     .shown = sink_shown, .beside = sink_beside,
     .guarantee = "exactly once: rows and positions become visible in one entry of the table's log",
-    .writer_open = writer_open, .writer_close = writer_close, .write = writer_write, .held = writer_held, .written = writer_written,
+    .connect = sink_connect, .writer_open = writer_open, .writer_close = writer_close, .write = writer_write, .held = writer_held, .written = writer_written,
     .stage = writer_stage, .abandon = writer_abandon, .publish = sink_publish, .discard = sink_discard, .maintain = sink_maintain,
 };
 

@@ -277,6 +277,12 @@ static void discard(void *ctx, const struct pen_staged *staged)
     }
 }
 
+static pen_status sink_connect(void *ctx, struct pen_error *err)
+{
+    const struct sink *s = ctx;
+    return pen_store_reach(s->host, s->path, err);
+}
+
 const struct pen_sink parquet_sink = {
     .ctx_size = sizeof(struct sink),
     .options = sink_options,
@@ -287,6 +293,7 @@ const struct pen_sink parquet_sink = {
     .guarantee = "exactly once for the process that holds `state`; a second one is refused",
     .writer_open = writer_open,
     .writer_close = writer_close,
+    .connect = sink_connect,
     .write = sink_write,
     .held = held,
     .written = written,

@@ -120,6 +120,33 @@ else
     echo "ok $((n += 1)) - the drawing is XML # SKIP python3 is missing"
 fi
 
+# services: asked through a stage of a file, or by options; secrets are for files
+cat >"$work/t.ini" <<INI
+[pipeline]
+name = t
+[transport p]
+plugin = tube
+topic = cars
+[sink s]
+plugin = sample
+path = x
+input = p
+INI
+expect 0 "transport list --in" "$penstock" transport list --csv --in="$work/t.ini" p red
+says out "cars,red"
+expect 0 "transport list --plugin" "$penstock" transport list --csv --plugin=tube --topic=trains
+says out "trains,"
+expect 2 "a stage that is not there" "$penstock" transport list --in="$work/t.ini" q
+says err "has no stage q"
+expect 2 "no stage" "$penstock" transport list --in="$work/t.ini"
+says err "STAGE [NAME]"
+expect 2 "a required option" "$penstock" transport list --plugin=tube
+says err "topic is missing"
+expect 2 "a secret on the command line" "$penstock" transport list --plugin=tube --topic=a --password=xyzzy
+says err "no place for a secret"
+expect 2 "a URL where there is none" "$penstock" transport list /tmp
+says err "in=FILE STAGE"
+
 # every plugin of this tree has a table that can be described, and defaults that parse
 PENSTOCK_PLUGIN_PATH=$built
 for plugin in pipeline $PLUGINS_BUILT; do

@@ -76,6 +76,10 @@ const char *pen_stage_name(const struct pen_host *host);
 const char *pen_state_path(const struct pen_host *host);
 /* How many lanes at most. */
 unsigned pen_lanes(const struct pen_host *host);
+/* For a source: asks the transport that reads its output `output` as `penstock transport VERB NAME` would, with that stage's options. The verb's own
+ * `options` may be NULL. *schema and *batch are the caller's. It may block. PEN_SKIP where no transport with such a verb reads that output. */
+pen_status pen_behind(const struct pen_host *host, const char *output, const char *verb, const char *name, const struct pen_pairs *options,
+                      struct ArrowSchema *schema, struct ArrowArray *batch, struct pen_error *err);
 /* Test builds: acts as PENSTOCK_FAILPOINTS says for this name (exit, error, delay); elsewhere nothing. Returns PEN_OK, or PEN_FATAL
  * with a message. Names are "kind.step": "table.before-put". */
 pen_status pen_failpoint(const char *name, struct pen_error *err);

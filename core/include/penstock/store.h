@@ -86,6 +86,8 @@ pen_status pen_store_list(const struct pen_host *host, const char *url, const ch
 pen_status pen_store_remove(const struct pen_host *host, const char *url, struct pen_error *err);
 /* The store's own time, for ages: compare only with `modified` of its objects. */
 pen_status pen_store_now(const struct pen_host *host, const char *url, int64_t *microseconds, struct pen_error *err);
+/* Whether the store answers for this URL, as far as a listing tells; for connect(). */
+pen_status pen_store_reach(const struct pen_host *host, const char *url, struct pen_error *err);
 /* Proves on a probe name that put-if-absent refuses the second put. PEN_BADCONF naming the URL where it does not. */
 pen_status pen_store_prove(const struct pen_host *host, const char *url, struct pen_error *err);
 
