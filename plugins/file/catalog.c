@@ -9,6 +9,7 @@
 #include "file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,6 +217,56 @@ uint64_t catalog_end(const struct catalog *c, uint32_t i)
 {
     uint32_t next = c->ranges[i].next;
     return next == FILE_NONE ? UINT64_MAX : c->ranges[next].begin;
+}
+
+/* Whether the first line that begins at byte `boundary` or behind it begins at `at`. */
+static pen_status line_begins(const char *path, uint64_t boundary, uint64_t at, bool *yes, struct pen_error *err)
+{
+    char block[65536];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    pen_status status = fd < 0 ? pen_fail(err, PEN_FATAL, "%s: cannot open: %s", path, strerror(errno)) : PEN_OK;
+    *yes = false;
+    for (uint64_t from = boundary - 1; status == PEN_OK && from < at;) {
+        ssize_t n = pread(fd, block, at - from < sizeof block ? (size_t)(at - from) : sizeof block, (off_t)from);
+        const char *newline = n > 0 ? memchr(block, '\n', (size_t)n) : NULL;
+        if (newline)
+            *yes = from + (uint64_t)(newline - block) + 1 == at;
+        if (newline || n == 0)
+            break;
+        if (n < 0 && errno != EINTR)
+            status = pen_fail(err, PEN_FATAL, "%s: cannot read at byte %" PRIu64 ": %s", path, from, strerror(errno));
+        from += n > 0 ? (uint64_t)n : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* Where the range behind i is to begin. A range that another run read to its end stands at the first line behind the boundary, and the range that began there
+ * need not be known: it gets the same name again, for what was kept of it under that name (dead letters) is to be found. */
+static pen_status next_boundary(const struct catalog *c, uint32_t i, uint64_t step, uint64_t *next, struct pen_error *err)
+{
+    const struct known_range *r = &c->ranges[i];
+    uint64_t below = r->at / step * step;
+    bool there = false;
+    pen_status status = PEN_OK;
+    if (below > r->begin && below < r->at)
+        status = line_begins(c->files[r->file].path, below, r->at, &there, err);
+    *next = r->at <= r->begin ? r->begin / step * step + step : there || below == r->at ? below : below + step;
+    return status;
+}
+
+pen_status catalog_cut(struct catalog *c, uint32_t file, uint64_t step, struct pen_error *err)
+{
+    for (uint32_t i = c->files[file].first; i != FILE_NONE; i = c->ranges[i].next) { /* those added behind i come next */
+        uint64_t next;
+        pen_status status = next_boundary(c, i, step, &next, err);
+        if (status < 0)
+            return status;
+        if (next < catalog_end(c, i) && next < c->files[file].size && catalog_add_range(c, file, next) == FILE_NONE)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+    }
+    return PEN_OK;
 }
 
 pen_status catalog_recall(struct catalog *c, const char *name, const char *incarnation, const struct pen_position *pos, struct pen_error *err)

@@ -98,6 +98,8 @@ uint32_t catalog_by_path(const struct catalog *c, const char *path, uint32_t bel
 /* A new file or range; FILE_NONE: out of memory. Ranges of a file are kept in order. */
 uint32_t catalog_add_file(struct catalog *c, const char *path, const struct identity *id);
 uint32_t catalog_add_range(struct catalog *c, uint32_t file, uint64_t begin);
+/* Adds ranges, at multiples of step, between and behind those that are known. The file has a range. */
+pen_status catalog_cut(struct catalog *c, uint32_t file, uint64_t step, struct pen_error *err);
 /* Range i was read up to pos. */
 void catalog_set(struct catalog *c, uint32_t i, const struct pen_position *pos);
 /* The file lies at path (NULL: where it was) with this device and inode. False: out of memory. */

@@ -125,20 +125,15 @@ static pen_status offer(struct file_source *s, uint32_t range, struct pen_error 
     return PEN_OK;
 }
 
-/* Cuts a file that was not looked at in this run into ranges, beyond those that are known, and offers all that are not read. */
+/* Cuts a file that was not looked at in this run into ranges, where none is known, and offers all that are not read. */
 static pen_status cut(struct file_source *s, uint32_t file, struct pen_error *err)
 {
     struct catalog *c = &s->catalog;
-    uint64_t size = c->files[file].size, step = (uint64_t)s->range_size, last = 0;
+    pen_status status = PEN_OK;
     if (catalog_add_range(c, file, 0) == FILE_NONE)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    for (uint32_t i = c->files[file].first; i != FILE_NONE; i = c->ranges[i].next)
-        last = c->ranges[i].at > c->ranges[i].begin ? c->ranges[i].at : c->ranges[i].begin + 1;
-    /* `last` is where a further range may begin at the earliest. */
-    if (!in_one_range(s, &c->files[file]))
-        for (uint64_t begin = (last + step - 1) / step * step; begin < size; begin += step)
-            if (catalog_add_range(c, file, begin) == FILE_NONE)
-                return pen_fail(err, PEN_FATAL, "out of memory");
+    if (!in_one_range(s, &c->files[file]) && (status = catalog_cut(c, file, (uint64_t)s->range_size, err)) < 0)
+        return status;
     c->files[file].resolved = true;
     for (uint32_t i = c->files[file].first; i != FILE_NONE; i = c->ranges[i].next)
         if (!is_done(s, i) && offer(s, i, err) < 0)
@@ -359,6 +354,12 @@ static pen_status look_for_missing(struct file_source *s, struct pen_error *err)
         struct known_file *f = &c->files[i];
         if (f->seen == s->listings || f->gone)
             continue;
+        struct stat st;
+        bool there = false;
+        if (!f->resolved && is_same(c, i, f->path, &there, &st, err) < 0)
+            return PEN_FATAL;
+        if (there)
+            continue; /* copied over itself: the second pass finds it */
         f->gone = true;
         int64_t at = f->resolved ? -1 : unread(c, i);
         if (at >= 0 && s->missing == FILE_MISSING_FAIL)

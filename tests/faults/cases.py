@@ -21,12 +21,16 @@ def rows_of(table):
     return query(table, "SELECT count(*) AS n FROM t")[0]["n"]
 
 
+def failpoints():
+    with open(os.path.join(faults.BUILD, "config.h"), encoding="utf-8") as f:
+        return "#define PEN_FAILPOINTS 1" in f.read()
+
+
 def case_2():
     """No dead letter for a long time, then some; killed when they are put and the table's entry is not; cut elsewhere on the second try."""
-    with open(os.path.join(faults.BUILD, "config.h"), encoding="utf-8") as f:
-        if "#define PEN_FAILPOINTS 1" not in f.read():
-            faults.skip("case 2: dead letters ahead of the table", "failpoints are not compiled in")
-            return
+    if not failpoints():
+        faults.skip("case 2: dead letters ahead of the table", "failpoints are not compiled in")
+        return
     good, bad = posts(1500, 0, rng), posts(1500, 0.1, rng, first=1500)
     for nth in (1, 3, 6):
         with Work(good, files=3, settings=SMALL, expected=Expected(good + bad)) as w:
@@ -47,6 +51,22 @@ def case_2():
             ok(first.status == 0 and killed.status == -signal.SIGKILL and not wrong,
                "case 2: dead letters after a long time, killed at commit %d, cut elsewhere then" % nth,
                wrong or [first.text, killed.text])
+
+
+def case_2_of_ranges():
+    """Killed between the dead letters of a range of a file and the table that is to know of the range: it has the same name when it is read again."""
+    if not failpoints():
+        faults.skip("case 2: dead letters of a range that the table does not know", "failpoints are not compiled in")
+        return
+    lines = [b'{"no index": %d, "title": "%s"}' % (i, b"x" * 1300) for i in range(12)]  # three or four a range
+    bad = []
+    for nth in range(8, 20):
+        with Work(lines, settings="commit_rows = 1\n", source="range_size = 4096\n") as w:
+            killed = w.run("--until-end", "--set", "pipeline.lanes=1", env={"PENSTOCK_FAILPOINTS": "commit.before-publish=exit@%d" % nth})
+            wrong = w.completes()
+            if wrong or killed.status != -signal.SIGKILL:
+                bad += ["killed at publish %d: %s" % (nth, killed.status)] + wrong
+    ok(not bad, "case 2: dead letters of a range that the table does not know are found again", bad)
 
 
 def case_8():
@@ -124,6 +144,7 @@ def case_19():
 
 
 case_2()
+case_2_of_ranges()
 case_8()
 case_9()
 case_10()

@@ -4,6 +4,8 @@
 is not there, a Parquet file that is damaged. Each says so in one line, with 1; once it is mended the same command goes on.
 """
 import os
+import shutil
+import signal
 import subprocess
 import sys
 
@@ -52,6 +54,35 @@ def unreadable_folder():
         ok(not wrong, "once it is there the same command reads it", wrong)
 
 
+def stopped_half_way(w):
+    """Runs w until its table has some rows of each file, which is then all that it has."""
+    run = w.start("--until-end", "--set", "posts.rate=2000/s")
+    some = faults.wait_until(lambda: os.path.isdir(os.path.join(w.table, "_delta_log")) and len(faults.table_rows("delta", w.table)) > 20)
+    run.send_signal(signal.SIGTERM)
+    result = faults.finish(run)
+    return some and result.status == 0 and len(faults.table_rows("delta", w.table)) < 2900
+
+
+def changed_files():
+    """Files that change between two runs, before they were read to their end."""
+    lines = posts(3000, 0.01, rng)
+    for what in ("copied over itself", "cut off"):
+        with Work(lines, files=2, settings="commit_interval = 10ms\n") as w:
+            half = stopped_half_way(w)
+            path, aside = os.path.join(w.folder, "in", "0000.jsonl"), os.path.join(w.folder, "aside")
+            shutil.copy(path, aside)
+            os.unlink(path)
+            if what == "cut off":
+                with open(path, "wb") as f, open(aside, "rb") as whole:
+                    f.write(whole.read(100))
+                result = w.run()
+                ok(half and result.status == 1 and len(said(result)) == 1 and path in result.text, "a file %s between two runs: one line that names it, and 1" %
+                   what, [half, result])
+            shutil.copy(aside, path)
+            wrong = w.completes()
+            ok(half and not wrong, "a file %s is read on from where it was" % (what if what == "copied over itself" else "that was %s and is put back" % what), wrong)
+
+
 def damaged_parquet():
     with Work(posts(100, 0, rng), sink="parquet") as w:
         w.run()
@@ -82,5 +113,6 @@ disk_full("state", "state", "20k", sink="parquet")
 disk_full("journal", "journal", "400k", via="journal")
 disk_full("dead letters", "dead", "8k")
 unreadable_folder()
+changed_files()
 damaged_parquet()
 faults.done()
