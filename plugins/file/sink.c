@@ -143,14 +143,17 @@ static pen_status take_ownership(struct file_sink *s, struct pen_error *err)
         return pen_fail(err, PEN_FATAL, "%s: cannot lock: %s", s->owner, strerror(errno));
     ssize_t got = pread(s->owner_fd, whose, sizeof whose - 1, 0);
     whose[got > 0 ? got : 0] = '\0';
-    bool other = whose[0] && strcmp(whose, ours) != 0 && access(s->path, F_OK) == 0;
+    bool whole = got > 0 && strlen(whose) == (size_t)got && whose[got - 1] == '\n'; /* not torn by a power loss */
+    bool same = whole && strcmp(whose, ours) == 0, other = whole && !same && access(s->path, F_OK) == 0;
     whose[strcspn(whose, "\n")] = '\0';
     if (!locked)
         return pen_fail(err, PEN_FATAL, "path = %s: pipeline %s is appending to it; two must not: give each a file of its own, or both a folder", s->path, whose);
     if (other)
         return pen_fail(err, PEN_FATAL, "path = %s: pipeline %s appends to it; two must not: give each a file of its own, or both a folder, or remove %s", s->path,
                         whose, s->owner);
-    if (ftruncate(s->owner_fd, 0) != 0 || pwrite(s->owner_fd, ours, (size_t)n, 0) != n)
+    if (same)
+        return PEN_OK;
+    if (ftruncate(s->owner_fd, 0) != 0 || pwrite(s->owner_fd, ours, (size_t)n, 0) != n || (s->fsync && fsync(s->owner_fd) != 0))
         return pen_fail(err, PEN_FATAL, "%s: cannot write: %s", s->owner, strerror(errno));
     return PEN_OK;
 }
