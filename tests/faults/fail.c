@@ -5,7 +5,6 @@
  * when the program ends. A malloc of the C++ library's (libsnappy has no other way than to abort) never fails. Calls are counted from the program's first; several threads' share one count.
  * SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -16,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "preload.h"
 
 enum kind { NOTHING, MALLOC, READ, WRITE, SYNC, RENAME };
 static const char *const kind_names[] = { "", "malloc", "read", "write", "sync", "rename" };
@@ -90,12 +91,6 @@ void *realloc(void *p, size_t n)
 {
     return fails(MALLOC) ? NULL : __libc_realloc(p, n);
 }
-
-/* The next definition of a function: the C library's. */
-#define NEXT(result, name, ...)                                               \
-    static result (*next)(__VA_ARGS__);                                       \
-    if (!next)                                                                \
-        *(void **)&next = dlsym(RTLD_NEXT, #name)
 
 ssize_t read(int fd, void *buf, size_t n)
 {
