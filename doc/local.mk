@@ -16,6 +16,9 @@ endif
 if PLUGIN_GENERATE
 plugin_pages += doc/penstock-generate.7
 endif
+if PLUGIN_HTTP
+plugin_pages += doc/penstock-http.7
+endif
 if PLUGIN_JOURNAL
 plugin_pages += doc/penstock-journal.7
 endif
