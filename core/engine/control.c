@@ -39,11 +39,17 @@ void pen_segment_fail(struct pen_segment *seg, const struct pen_error *err)
     pen_control_signal(seg);
 }
 
+static int64_t seg_now(const struct pen_segment *seg)
+{
+    return seg->run->clock->now(seg->run->clock->arg);
+}
+
 void pen_segment_upstream_done(struct pen_segment *seg)
 {
     pthread_mutex_lock(&seg->lock);
     seg->upstream_done = true;
     seg->ends++;
+    seg->ends_since = seg_now(seg);
     for (size_t p = 0; p < seg->n_parts; p++)
         if (seg->parts[p].ended && seg->parts[p].state != PART_RELEASED && seg->sources[seg->parts[p].source].fed_from_within) {
             seg->parts[p].ended = false;
@@ -52,11 +58,6 @@ void pen_segment_upstream_done(struct pen_segment *seg)
     wake_lanes(seg);
     pthread_mutex_unlock(&seg->lock);
     pen_control_signal(seg);
-}
-
-static int64_t seg_now(const struct pen_segment *seg)
-{
-    return seg->run->clock->now(seg->run->clock->arg);
 }
 
 /* -- when to cut ------------------------------------------------------------------------------------------------------------------ */

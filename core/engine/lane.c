@@ -488,11 +488,12 @@ static void set_ended(struct pen_lane *lane, struct lane_part *p, bool ended)
 }
 
 /* Control has said that ends seen so far count no more (what feeds them had not stopped). */
-static void forget_ends(struct pen_lane *lane, unsigned ends)
+static void forget_ends(struct pen_lane *lane, unsigned ends, int64_t since)
 {
     if (lane->ends_seen == ends)
         return;
     lane->ends_seen = ends;
+    lane->ends_since = since;
     for (size_t i = 0; i < lane->n_parts; i++)
         lane->parts[i].ended = false;
 }
@@ -553,7 +554,8 @@ static int64_t rows_wanted(const struct pen_segment *seg)
 static pen_status read_one(struct pen_lane *lane, unsigned s, struct pen_error *err)
 {
     struct pen_segment *seg = lane->seg;
-    struct pen_read r = { .max_rows = rows_wanted(seg), .max_bytes = 2 << 20, .batches = lane->batches, .intakes = lane->intakes[s] };
+    struct pen_read r = { .max_rows = rows_wanted(seg), .max_bytes = 2 << 20, .ends_since = lane->ends_since, .batches = lane->batches,
+                          .intakes = lane->intakes[s] };
     pen_status st;
     if (seg->sources[s].type->no_replay && (st = make_token_room(lane, err)) < 0)
         return st;
@@ -709,7 +711,7 @@ pen_step pen_lane_step(struct pen_lane *lane)
     rewinds = seg->rewinds;
     cuts = seg->cuts;
     if (what == DO_READ)
-        forget_ends(lane, seg->ends);
+        forget_ends(lane, seg->ends, seg->ends_since);
     if (what == DO_CUT || what == DO_READ) {
         adds = lane->adds, n_adds = lane->n_adds;
         lane->adds = NULL, lane->n_adds = lane->cap_adds = 0;

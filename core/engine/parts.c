@@ -226,6 +226,7 @@ static struct pen_lane *one_more_lane(struct pen_segment *seg)
     lane->passed = seg->cuts;
     lane->rewound = seg->rewinds;
     lane->ends_seen = seg->ends;
+    lane->ends_since = seg->ends_since;
     pen_lane_starter(lane);
     return lane;
 }

@@ -140,6 +140,7 @@ struct pen_lane {
     struct id_map *by_id;           /* [n_sources], into parts */
     size_t n_ended;                 /* of them, those of chain sources that have ended */
     unsigned ends_seen;
+    int64_t ends_since;             /* when that was */
     unsigned next_source;
     int64_t *sink_rows;             /* [n_sinks] written since the last cut */
     struct seg_token *tokens;
@@ -253,6 +254,7 @@ struct pen_segment {
     bool in_flight;          /* a plan is between its cut and its settle */
     bool upstream_done;      /* every segment that writes one of our transports is done */
     unsigned ends;           /* grows when ends that were seen count no more */
+    int64_t ends_since;      /* when it last grew */
     struct pen_error error;
     int64_t rows_read;       /* for the report */
     int64_t bytes_read;

@@ -114,6 +114,7 @@ struct pen_read {
     struct pen_position from, to; /* out: what was read lies in [from, to) */
     bool end;               /* out: `to` is the end of this partition as it was at the start of the run; with or without rows. A partition
                                without --until-end may say so more than once as it grows */
+    int64_t ends_since;     /* in: an end counts only if it was looked for at this time (pen_now) or later: what feeds the source wrote until then */
     bool urgent;            /* out: somebody waits for the commit; `token` goes to done() */
     void *token;
     struct ArrowArray *batches;        /* out: one for each output with a schema, release NULL where no rows */
