@@ -6,6 +6,7 @@ include tests/engine/local.mk
 include tests/parquet/local.mk
 include tests/delta/local.mk
 include tests/aws/local.mk
+include tests/kinesis/local.mk
 include tests/journal/local.mk
 include tests/file/local.mk
 include tests/pinterest/local.mk

@@ -56,6 +56,13 @@ tests_fuzz_fuzz_parquet_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_parquet_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_parquet_LDADD = plugins/parquet/libparquet.la core/libpenstock.la
 endif
+if PLUGIN_KINESIS
+fuzz_programs += tests/fuzz/fuzz_kinesis
+tests_fuzz_fuzz_kinesis_SOURCES = tests/fuzz/fuzz_kinesis.c
+tests_fuzz_fuzz_kinesis_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_kinesis_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_kinesis_LDADD = plugins/kinesis/libkinesis.la core/libpenstock.la
+endif
 EXTRA_PROGRAMS += $(fuzz_programs)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds.py
 FUZZ_SECONDS = 600

@@ -124,6 +124,21 @@ def time(pattern, text):
     return bytes([len(pattern)]) + pattern.encode() + text.encode()
 
 
+KINESIS = [
+    {"Records": [{"SequenceNumber": "49590338271490256608559692538361571095921575989136588898", "Data": "eyJhIjoxfQ==", "PartitionKey": "k\u00e9\"",
+                  "ApproximateArrivalTimestamp": 1700000000.123}], "NextShardIterator": "AAA", "MillisBehindLatest": 0, "ChildShards": []},
+    {"Shards": [{"ShardId": "shardId-000000000002", "ParentShardId": "shardId-000000000000", "AdjacentParentShardId": "shardId-000000000001",
+                 "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "340282366920938463463374607431768211455"},
+                 "SequenceNumberRange": {"StartingSequenceNumber": "7", "EndingSequenceNumber": "9"}}], "NextToken": "t"},
+    {"StreamDescriptionSummary": {"StreamName": "s", "StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/s", "StreamStatus": "ACTIVE",
+                                  "StreamModeDetails": {"StreamMode": "ON_DEMAND"}, "StreamCreationTimestamp": 1.7e9, "RetentionPeriodHours": 24,
+                                  "OpenShardCount": 4, "MaxRecordSizeInKiB": 1024}},
+    {"FailedRecordCount": 1, "Records": [{"SequenceNumber": "12", "ShardId": "shardId-000000000001"},
+                                         {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "Rate exceeded"}]},
+    {"StreamNames": ["a", "b"], "HasMoreStreams": True},
+    {"ShardIterator": "AAAA"},
+]
+
 SEEDS = {
     "fuzz_ini": [INI.encode(), b"[pipeline\nname=\n[sink a]\nplugin = x\ninput = a\n", b"\xef\xbb\xbf[pipeline]\r\nname = \xff\r\n"],
     "fuzz_json": [
@@ -138,6 +153,7 @@ SEEDS = {
     "fuzz_cleaners": [bytes([kind]) + b"\n".join([line(row), line({**row, "ind": 1.0, "index": "x"})])
                       for kind, row in enumerate((PIN, GEO, USER))],
     "fuzz_delta_log": [b"\n".join(map(line, DELTA)), *map(line, DELTA)],
+    "fuzz_kinesis": [bytes([kind + (6 if kind == 3 else 0)]) + line(answer) for kind, answer in enumerate(KINESIS)],
     "fuzz_journal": [journal((1, snapshot()), (2, commit(5)), (3, trim())), journal((0, block())), journal((2, commit(0)), (0, block()))],
 }
 
