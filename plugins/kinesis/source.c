@@ -21,8 +21,6 @@ static pen_status source_start(void *ctx, const struct pen_host *host, struct pe
     s->host = host;
     if (kinesis_check_options(&s->o, &s->start, &s->start_at, err) < 0)
         return PEN_BADCONF;
-    if (kinesis_stream_is_open(&s->o))
-        return pen_fail(err, PEN_BADCONF, "stream = \"%s\": {output} is for writing; reading needs the name of one stream", s->o.stream);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -58,6 +56,8 @@ static pen_status look(struct source *s, struct pen_error *err)
 {
     struct kin_summary summary;
     pen_status st = s->client.aws ? PEN_OK : kin_client_open(&s->client, s->host, &s->o, err);
+    if (kinesis_stream_is_open(&s->o))
+        return pen_fail(err, PEN_BADCONF, "stream = \"%s\": {output} is for writing; reading needs the name of one stream", s->o.stream);
     if (st >= 0)
         st = kin_describe(&s->client, s->o.stream, &summary, err);
     if (st < 0)
