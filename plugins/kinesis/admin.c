@@ -212,10 +212,9 @@ static pen_status describe(struct job *j, struct pen_error *err)
 {
     struct kin_shards list = { 0 };
     char digits[SEQ_TEXT], parents[2 * SHARD_NAME + 2];
-    int64_t now;
     pen_status st = need_name(j, err);
     if (st >= 0)
-        st = kin_list_shards(&j->client, j->stream, &list, &now, err);
+        st = kin_list_shards(&j->client, j->stream, &list, err);
     for (size_t i = 0; i < list.n && st >= 0; i++) {
         const struct kin_shard *s = &list.v[i];
         snprintf(parents, sizeof parents, "%s%s%s", s->parents[0], s->parents[1][0] ? " " : "", s->parents[1]);

@@ -39,6 +39,20 @@ static kin_outcome meaning(const struct aws_answer *a, const char *what, struct 
     return st == PEN_RETRY || strcmp(code, "ResourceInUseException") == 0 ? KIN_LATER : KIN_FAILED;
 }
 
+/* Takes the service's time from the `date` header. */
+static void note_time(struct kin_client *c, const struct aws_answer *a)
+{
+    char text[64];
+    struct tm tm = { 0 };
+    if (aws_answer_header(a, "date", text, sizeof text) && strptime(text, "%a, %d %b %Y %H:%M:%S", &tm))
+        atomic_store(&c->ahead, (long long)timegm(&tm) - pen_wall_clock(c->host) / 1000000);
+}
+
+int64_t kin_time(struct kin_client *c)
+{
+    return pen_wall_clock(c->host) / 1000000 + atomic_load(&c->ahead);
+}
+
 kin_outcome kin_call(struct kin_client *c, const char *operation, struct pen_text *body, size_t limit, const char *what, struct aws_answer *a,
                      struct pen_error *err)
 {
@@ -53,6 +67,8 @@ kin_outcome kin_call(struct kin_client *c, const char *operation, struct pen_tex
     aws_field_add(&call.request.headers, "content-type", "application/x-amz-json-1.1");
     aws_field_format(&call.request.headers, "x-amz-target", "Kinesis_20131202.%s", operation);
     st = aws_call(c->aws, &call, a, err);
+    if (st >= 0)
+        note_time(c, a);
     outcome = st >= 0 ? meaning(a, what, err) : st == PEN_RETRY ? KIN_LATER : KIN_FAILED;
     if (outcome == KIN_THROTTLED)
         pen_count(c->host, "throttled_total", operation, 1);
@@ -109,16 +125,7 @@ pen_status kin_describe(struct kin_client *c, const char *stream, struct kin_sum
     return kin_status(outcome, err);
 }
 
-/* What the `date` header says, in seconds since 1970. */
-static int64_t time_of_service(const struct aws_answer *a)
-{
-    char text[64];
-    struct tm tm = { 0 };
-    const char *end = aws_answer_header(a, "date", text, sizeof text) ? strptime(text, "%a, %d %b %Y %H:%M:%S", &tm) : NULL;
-    return end ? (int64_t)timegm(&tm) : 0;
-}
-
-static pen_status list_page(struct kin_client *c, const char *stream, char **token, struct kin_shards *out, int64_t *now, struct pen_error *err)
+static pen_status list_page(struct kin_client *c, const char *stream, char **token, struct kin_shards *out, struct pen_error *err)
 {
     struct pen_text body = { 0 };
     struct aws_answer a;
@@ -138,21 +145,18 @@ static pen_status list_page(struct kin_client *c, const char *stream, char **tok
     outcome = kin_call(c, "ListShards", &body, 16 << 20, what, &a, err);
     if (outcome == KIN_ANSWERED && kin_parse_shards(a.body, a.n, out, token, &why) < 0)
         outcome = kin_garbled(what, &why, err);
-    if (outcome == KIN_ANSWERED && time_of_service(&a))
-        *now = time_of_service(&a);
     aws_answer_fini(&a);
     pen_text_fini(&body);
     return kin_status(outcome, err);
 }
 
-pen_status kin_list_shards(struct kin_client *c, const char *stream, struct kin_shards *out, int64_t *now, struct pen_error *err)
+pen_status kin_list_shards(struct kin_client *c, const char *stream, struct kin_shards *out, struct pen_error *err)
 {
     char *token = NULL;
     pen_status st;
     int pages = 0;
-    *now = pen_wall_clock(c->host) / 1000000;
     do
-        st = list_page(c, stream, &token, out, now, err);
+        st = list_page(c, stream, &token, out, err);
     while (st >= 0 && token && ++pages < PAGES);
     free(token);
     return st >= 0 && pages == PAGES ? pen_fail(err, PEN_FATAL, "stream %s: the list of its shards has no end", stream) : st;

@@ -3,6 +3,8 @@
 #ifndef PENSTOCK_KINESIS_H
 #define PENSTOCK_KINESIS_H
 
+#include <stdatomic.h>
+
 #include "../aws/aws.h"
 #include "message.h"
 
@@ -39,6 +41,7 @@ bool kinesis_stream_is_open(const struct options *o); /* `stream` has a `{output
 struct kin_client {
     struct aws_client *aws;
     const struct pen_host *host;
+    atomic_llong ahead; /* seconds that the service's clock is ahead of ours, as its answers say */
 };
 pen_status kin_client_open(struct kin_client *c, const struct pen_host *host, const struct options *o, struct pen_error *err);
 void kin_client_close(struct kin_client *c);
@@ -66,7 +69,9 @@ kin_outcome kin_garbled(const char *what, const struct pen_error *why, struct pe
 /* {"StreamName":"…"} and more members to be appended, without the brace at the end. */
 void kin_body(struct pen_text *t, const char *stream);
 pen_status kin_describe(struct kin_client *c, const char *stream, struct kin_summary *out, struct pen_error *err);
-/* All pages. *now: the service's time in seconds since 1970, ours where it does not say. */
-pen_status kin_list_shards(struct kin_client *c, const char *stream, struct kin_shards *out, int64_t *now, struct pen_error *err);
+/* All pages. */
+pen_status kin_list_shards(struct kin_client *c, const char *stream, struct kin_shards *out, struct pen_error *err);
+/* The service's time, seconds since 1970. */
+int64_t kin_time(struct kin_client *c);
 
 #endif

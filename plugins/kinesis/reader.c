@@ -179,7 +179,7 @@ static pen_status end_of_shard(struct source *s, struct shard *sh, struct pen_re
     read->end = true;
     read->urgent = !sh->read_out;
     if (sh->is.closed && seq_compare(&at, &end) < 0)
-        sh->at = position_at(&end, (uint64_t)source_time(s));
+        sh->at = position_at(&end, (uint64_t)kin_time(&s->client));
     sh->read_out = true;
     read->to = sh->at;
     return PEN_OK;
@@ -198,7 +198,7 @@ static pen_status end_of_run(struct source *s, struct shard *sh, struct pen_read
 /* Nothing comes, and nothing was missed until now: that is worth a commit now and then, see source.c. lock held. */
 static pen_status mark(struct source *s, struct shard *sh, struct pen_read *read)
 {
-    int64_t now = source_time(s), told = sh->at.w[3] < RECORD_WORD ? (int64_t)sh->at.w[3] : 0;
+    int64_t now = kin_time(&s->client), told = sh->at.w[3] < RECORD_WORD ? (int64_t)sh->at.w[3] : 0;
     if (!sh->looked || sh->first || sh->exhausted || now - told < s->retention / MARKS || pen_now(s->host) - sh->looked > LOOK_EVERY)
         return PEN_SKIP;
     sh->at.w[3] = (uint64_t)now;

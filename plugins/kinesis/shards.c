@@ -11,11 +11,6 @@
 #define LIST_EVERY 30000000     /* microseconds; at once where a shard has ended */
 #define LIST_AGAIN 1000000      /* after a failure, and while a closed shard is not listed as closed */
 
-int64_t source_time(const struct source *s)
-{
-    return pen_wall_clock(s->host) / 1000000 + s->clock;
-}
-
 struct shard *shard_find(const struct source *s, const char *name)
 {
     for (size_t i = 0; i < s->n_shards && *name; i++)
@@ -110,7 +105,6 @@ pen_status shards_list(struct source *s, struct pen_error *err)
     struct kin_shards list = { 0 };
     bool *ended;
     size_t n;
-    int64_t now;
     pen_status st;
     pthread_mutex_lock(&s->lock);
     n = s->n_shards;
@@ -119,12 +113,10 @@ pen_status shards_list(struct source *s, struct pen_error *err)
         ended[i] = s->shards[i]->exhausted;
     s->list_now = false;
     pthread_mutex_unlock(&s->lock);
-    st = ended ? kin_list_shards(&s->client, s->o.stream, &list, &now, err) : pen_fail(err, PEN_FATAL, "out of memory");
+    st = ended ? kin_list_shards(&s->client, s->o.stream, &list, err) : pen_fail(err, PEN_FATAL, "out of memory");
     pthread_mutex_lock(&s->lock);
-    if (st >= 0) {
-        s->clock = now - pen_wall_clock(s->host) / 1000000;
+    if (st >= 0)
         st = take_list(s, &list, ended, n, err);
-    }
     for (size_t i = 0; i < s->n_shards; i++)
         s->list_now = s->list_now || (s->shards[i]->exhausted && !s->shards[i]->relisted);
     s->list_at = pen_now(s->host) + (st < 0 || s->list_now ? LIST_AGAIN : LIST_EVERY);

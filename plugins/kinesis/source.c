@@ -79,7 +79,7 @@ static pen_status begin(struct source *s, struct pen_error *err)
         st = shards_list(s, err);
     if (st < 0)
         return st == PEN_RETRY ? PEN_FATAL : st; /* so that a wrong address is seen at once */
-    s->first_at = source_time(s);
+    s->first_at = kin_time(&s->client);
     s->opened_at = pen_now(s->host);
     s->opened = true;
     return steward_start(s, err);
@@ -89,10 +89,9 @@ static pen_status source_connect(void *ctx, struct pen_error *err)
 {
     struct source *s = ctx;
     struct kin_shards list = { 0 };
-    int64_t now;
     pen_status st = look(s, err);
     if (st >= 0)
-        st = kin_list_shards(&s->client, s->o.stream, &list, &now, err);
+        st = kin_list_shards(&s->client, s->o.stream, &list, err);
     free(list.v);
     return st;
 }
@@ -188,7 +187,7 @@ static pen_status source_beginning(void *ctx, uint32_t id, bool first_run, struc
     orphan = (sh->is.parents[0][0] && !sh->parents[0]) || (sh->is.parents[1][0] && !sh->parents[1]);
     *pos = sh->initial && s->first_run ? beginning_of_run(s, sh)
                                        : position_at(orphan || !sh->is.parents[0][0] ? &(struct seq){ { 0, 0, 0 } } : &sh->is.first,
-                                                     (uint64_t)source_time(s));
+                                                     (uint64_t)kin_time(&s->client));
     first_run = sh->initial && s->first_run;
     pthread_mutex_unlock(&s->lock);
     return orphan && !first_run ? trimmed(s, sh, "the shard before it is not listed any more and was not read to its end", err) : PEN_OK;
@@ -210,7 +209,7 @@ static pen_status source_start_partition(void *ctx, uint32_t id, const struct pe
     sh->read_out = false;
     if (sh->only_look && !behind)
         sh->give_up = sh->undone = true;
-    age = source_time(s) - (int64_t)(pos->w[3] < RECORD_WORD ? pos->w[3] : 0);
+    age = kin_time(&s->client) - (int64_t)(pos->w[3] < RECORD_WORD ? pos->w[3] : 0);
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
     if (behind || age <= s->retention + GRACE)

@@ -71,7 +71,6 @@ struct source {
     bool stop, opened;
     struct shard **shards;
     size_t n_shards, room_shards;
-    int64_t clock;     /* the service's time less ours, seconds */
     int64_t first_at, opened_at; /* when the run began, by the service's time in seconds and by pen_now */
     bool first_run, told_all;
     bool shared_out;   /* leases: a first round is over */
@@ -95,8 +94,6 @@ struct reader {
 };
 
 /* -- shards.c -------------------------------------------------------------------------------------------------------------------------- */
-/* The service's time, seconds since 1970. */
-int64_t source_time(const struct source *s);
 /* Lists once; shards that are new are added. */
 pen_status shards_list(struct source *s, struct pen_error *err);
 struct shard *shard_find(const struct source *s, const char *name);
