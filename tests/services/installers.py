@@ -68,40 +68,49 @@ def from_pypi(name, package):
 
 # -- Maven --------------------------------------------------------------------------------------------------------------------------
 
-def maven_copy(work, libs, *artifacts, without=()):
-    """What the artifacts GROUP:NAME:VERSION are made of and depend on, as jars in `libs`."""
+def maven_copy(libs, *artifacts, without=()):
+    """What the artifacts GROUP:NAME:VERSION are made of and depend on, as jars in the folder `libs`."""
     exclusions = "".join("<exclusion><groupId>%s</groupId><artifactId>%s</artifactId></exclusion>" % tuple(e.split(":")) for e in without)
     dependencies = "".join(
         "<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version><exclusions>%s</exclusions></dependency>\n"
         % (*artifact.split(":"), exclusions) for artifact in artifacts)
-    with open(os.path.join(work, "pom.xml"), "w", encoding="utf-8") as f:
-        f.write('<project xmlns="http://maven.apache.org/POM/4.0.0">\n<modelVersion>4.0.0</modelVersion>\n<groupId>penstock</groupId>'
-                "<artifactId>services</artifactId><version>1</version><packaging>pom</packaging>\n<dependencies>\n%s</dependencies>\n</project>\n"
-                % dependencies)
-    run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=" + libs], "mvn", cwd=work)
+    with alone("maven"), tempfile.TemporaryDirectory() as work:  # its folder in the user's home is for one at a time
+        with open(os.path.join(work, "pom.xml"), "w", encoding="utf-8") as f:
+            f.write('<project xmlns="http://maven.apache.org/POM/4.0.0">\n<modelVersion>4.0.0</modelVersion>\n<groupId>penstock</groupId>'
+                    "<artifactId>services</artifactId><version>1</version><packaging>pom</packaging>\n<dependencies>\n%s</dependencies>\n</project>\n"
+                    % dependencies)
+        run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=" + libs], "mvn", cwd=work)
 
 
 def install_kafka(version):
     place = kafka_server.home(version)
-    if os.path.exists(os.path.join(place, "formatted")):
+    if os.path.exists(kafka_server.archive(version)):
         return
     for tool in ("java", "mvn"):
         if not program(tool):
             raise Failed("there is no " + tool)
-    with placing(place) as work:
-        libs, classes = os.path.join(work, "libs"), os.path.join(work, "classes")
+    with placing(place) as work, tempfile.TemporaryDirectory() as compiler:
+        libs, classes = os.path.join(work, "libs"), os.path.join(compiler, "classes")
         # With reload4j too it would log nothing.
-        maven_copy(work, libs, "org.apache.kafka:kafka_2.13:" + version, "org.apache.kafka:kafka-tools:" + version, "org.slf4j:slf4j-simple:1.7.36",
+        maven_copy(libs, "org.apache.kafka:kafka_2.13:" + version, "org.apache.kafka:kafka-tools:" + version, "org.slf4j:slf4j-simple:1.7.36",
                    without=["org.slf4j:slf4j-reload4j"])
-        with tempfile.TemporaryDirectory() as compiler:
-            maven_copy(compiler, "libs", "org.eclipse.jdt:ecj:" + ECJ)
-            run(["java", "-cp", os.path.join(compiler, "libs", "*"), "org.eclipse.jdt.internal.compiler.batch.Main", "--release", "17", "-nowarn",
-                 "-cp", os.pathsep.join(os.path.join(libs, jar) for jar in os.listdir(libs)), "-d", classes, os.path.join(HERE, "MskTokens.java")], "compiling")
-    # Its programs are called by where they are; so the folder that every broker begins with is made last.
+        maven_copy(os.path.join(compiler, "libs"), "org.eclipse.jdt:ecj:" + ECJ)
+        run(["java", "-cp", os.path.join(compiler, "libs", "*"), "org.eclipse.jdt.internal.compiler.batch.Main", "--release", "17", "-nowarn",
+             "-cp", os.pathsep.join(os.path.join(libs, jar) for jar in os.listdir(libs)), "-d", classes, os.path.join(HERE, "MskTokens.java")], "compiling")
+        shutil.make_archive(os.path.join(compiler, "msk-tokens"), "zip", classes)
+        shutil.move(os.path.join(compiler, "msk-tokens.zip"), os.path.join(libs, "msk-tokens.jar"))
+    # Its programs are called by where they are; so what every broker begins with, an empty folder and the classes, is made last.
     with placing(os.path.join(place, "formatted")) as work, tempfile.TemporaryDirectory() as scratch:
         properties = os.path.join(scratch, "properties")
         kafka_server.save_properties(properties, kafka_server.empty_properties(work))
         kafka_server.storage_format(version, properties)
+    kept = kafka_server.archive(version)
+    with kafka_server.Kafka(version=version, java_options=["-XX:ArchiveClassesAtExit=%s.new" % kept]) as broker:
+        broker.create_topic("t")
+        broker.stop(120)
+        if not os.path.exists(kept + ".new"):
+            raise Failed("no archive of classes: " + broker.last_words())
+    os.replace(kept + ".new", kept)
 
 
 # -- Go -----------------------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 import time
 from urllib.parse import quote
@@ -17,6 +18,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import services
 import signing
+from server import process_of
 
 count = failed = 0
 
@@ -52,7 +54,7 @@ def lives(server, store, fetch):
     for how in (server.kill, server.stop):
         pid = server.pid
         how()
-        ok(pid and not server.pid and not services.until(lambda: not os.path.exists("/proc/%d" % pid), 10, "the end") is None, "%s ends" % server.name)
+        ok(pid and not server.pid and not process_of(pid), "%s ends" % server.name)
         server.start()
         if not server.keeps_data:
             store()
@@ -210,6 +212,27 @@ def kafka(server):
         is_(server.topics("--list", at=server.proxied).split(), ["kept"], "kafka %s: through a proxy" % server.version)
 
 
+ABANDONED = """
+import services
+server = services.toxiproxy().start()
+print(server.pid, server.dir, flush=True)
+input()
+"""
+
+
+def keeper():
+    """A test that is killed leaves no server behind."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    with subprocess.Popen([sys.executable, "-B", "-c", ABANDONED], cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as test:
+        pid, folder = test.stdout.readline().split()
+        test.kill()
+    try:
+        services.until(lambda: process_of(int(pid)) is None and not os.path.exists(folder), 10, "the end of a server whose test was killed")
+        ok(True, "a server ends with its test, and its folder is gone")
+    except services.Failed as e:
+        ok(False, "a server ends with its test, and its folder is gone", e)
+
+
 def main():
     if os.environ.get("SAN_FLAGS"):
         skip("servers for tests", "they are the same whatever Penstock was built with; a build without sanitizers tries them")
@@ -230,6 +253,8 @@ def main():
                 ok(not os.path.exists(folder), name + " leaves nothing behind")
             except (services.Failed, OSError, ValueError) as e:
                 ok(False, name, "%s: %s" % (type(e).__name__, e))
+        if name == "toxiproxy" and not services.missing(name):
+            keeper()
     print("1..%d" % count)
     return 1 if failed else 0
 

@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(os.environ.get("PENSTOCK_CACHE") or os.path.expanduser("~/.cache/penstock"), "services")
 # Waits for a line (all is well) or the end of its input (the test is gone: so shall be the server, and its folder where that was a temporary one).
-KEEPER = 'read -r _ || { kill -9 -- "-$1" 2>/dev/null; [ -z "$2" ] || { sleep 0.5; rm -rf -- "$2"; }; }'
+KEEPER = 'read -r _ || { kill -s KILL -- "-$1" 2>/dev/null; [ -z "$2" ] || { sleep 0.5; rm -rf -- "$2"; }; }'
 
 
 class Unavailable(Exception):

@@ -15,7 +15,7 @@
 Every server has .pid (None: not running), .dir, .log (a file) and .variables() (names and values for a shell's environment). services.kafka(dir=DIR) uses
 a folder that is kept; a second start there finds the data. Nothing is ever installed by a test: `tests/services/install` does that, and tests/run calls it.
 
-    kafka(version="3.9.1", compact_fast=False, settings={}, heap="384m")      3 s       kafka_server.py says which listeners there are
+    kafka(version="3.9.1", compact_fast=False, settings={}, heap="384m")      2 s       kafka_server.py says which listeners there are
     minio(tls=False), versitygw(tls=False)                                    0.5 s     .endpoint .access_key .secret_key .region .ca
     kinesis()                                                                 1 s       .endpoint, as above; .faults(…); no data after a restart
     mariadb(options=[]), postgres(settings={})                                1 s       .url .host .port .user .password .database .socket
