@@ -3,7 +3,7 @@ journal_sources = \
 	plugins/journal/admin.c plugins/journal/crc32c.c plugins/journal/crc32c.h plugins/journal/cursor.c plugins/journal/cursor.h \
 	plugins/journal/ends.h plugins/journal/format.c plugins/journal/format.h plugins/journal/io.h plugins/journal/journal.c \
 	plugins/journal/log.c plugins/journal/log.h plugins/journal/reader.c plugins/journal/retention.c plugins/journal/state.c \
-	plugins/journal/writer.c
+	plugins/journal/writer.c plugins/journal/stored.c plugins/journal/stored.h
 if PLUGIN_JOURNAL
 plugin_LTLIBRARIES += plugins/journal/journal.la
 plugins_journal_journal_la_SOURCES = $(journal_sources) plugins/journal/io.c

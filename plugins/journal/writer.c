@@ -12,6 +12,7 @@
 #include "crc32c.h"
 #include "ends.h"
 #include "io.h"
+#include "stored.h"
 
 #define BLOCK_BYTES (256u * 1024) /* about; so that a reader's copy of it stays in the cache */
 #define FLUSH_BYTES (4u << 20)    /* so often the kernel is asked to begin writing, so that the sync finds little left */
@@ -20,6 +21,8 @@ struct sink {
     struct options o; /* first: see journal_options */
     const struct pen_host *host;
     struct journal *j;
+    uint64_t before[JF_PARTITIONS]; /* ends of the partitions before the last commit */
+    bool before_known;
 };
 
 /* Columns of a raw batch, see pen_schema_raw(). */
@@ -32,7 +35,10 @@ struct tail { /* a writer's place in one partition */
     bool dirty, fresh;/* has unsynced blocks; its name is not on the disk yet */
 };
 
-/* What stage() hands to publish(), in memory only. */
+/* What stage() hands to publish(), in memory only: this, the pieces, and, where somebody waits to be told offsets, runs. */
+struct staged_head {
+    uint64_t pieces, runs;
+};
 struct staged_piece {
     uint64_t segment, from, to, records;
     uint32_t partition;
@@ -41,9 +47,11 @@ struct staged_piece {
 struct writer {
     struct sink *s;
     unsigned turn; /* the partition of batches without keys */
+    bool keep_runs;
     struct tail tails[JF_PARTITIONS];
     struct staged_piece *pieces; /* since the last stage() */
     size_t n_pieces, cap_pieces;
+    struct stored_runs runs; /* of the same rows; kept where somebody waits to be told */
     int64_t rows, bytes, files;
     uint8_t *scratch; /* a block's arrays, and what has to be gathered */
     size_t scratch_size;
@@ -118,6 +126,7 @@ static pen_status writer_open(void *ctx, unsigned lane, void **out, struct pen_e
         return pen_fail(err, PEN_FATAL, "out of memory");
     w->s = ctx;
     w->turn = lane;
+    w->keep_runs = pen_stored_wanted(w->s->host);
     for (unsigned i = 0; i < JF_PARTITIONS; i++)
         w->tails[i].fd = -1;
     *out = w;
@@ -521,6 +530,8 @@ static pen_status append_by_key(struct writer *w, const struct columns *c, int64
     }
     for (int64_t i = 0; i < n; i++)
         index[at[where[i]]++] = i;
+    for (int64_t i = 0; w->keep_runs && i < n; i++)
+        stored_runs_add(&w->runs, (uint32_t)where[i], 1);
     for (uint32_t p = 0; p < partitions; p++)
         if (append_rows(w, p, c, (struct rows){ index + start[p], 0, start[p + 1] - start[p] }, err) < 0)
             return PEN_FATAL;
@@ -537,6 +548,8 @@ static pen_status writer_write(void *writer, const struct ArrowArray *batch, con
     find_columns(batch, &c);
     if (c.keys && w->s->j->partitions > 1)
         return append_by_key(w, &c, batch->length, err);
+    if (w->keep_runs)
+        stored_runs_add(&w->runs, w->turn % w->s->j->partitions, (uint32_t)batch->length);
     return append_rows(w, w->turn % w->s->j->partitions, &c, (struct rows){ NULL, 0, batch->length }, err);
 }
 
@@ -555,7 +568,8 @@ static int64_t writer_written(void *writer)
 
 static void begin_anew(struct writer *w)
 {
-    w->n_pieces = 0;
+    w->n_pieces = w->runs.n = 0;
+    w->runs.failed = false;
     w->rows = w->bytes = 0;
     w->turn++;
 }
@@ -563,8 +577,8 @@ static void begin_anew(struct writer *w)
 static pen_status writer_stage(void *writer, struct pen_staged *staged, struct pen_error *err)
 {
     struct writer *w = writer;
-    size_t size = w->n_pieces * sizeof *w->pieces;
-    memset(staged, 0, sizeof *staged);
+    struct staged_head head = { w->n_pieces, w->runs.failed ? 0 : w->runs.n };
+    size_t pieces = w->n_pieces * sizeof *w->pieces, runs = head.runs * sizeof *w->runs.v;
     if (w->n_pieces == 0)
         return PEN_OK;
     if (pen_failpoint("journal.stage", err) < 0)
@@ -572,11 +586,14 @@ static pen_status writer_stage(void *writer, struct pen_staged *staged, struct p
     for (uint32_t p = 0; p < w->s->j->partitions; p++)
         if (w->tails[p].segment && sync_tail(w, &w->tails[p], err) < 0)
             return PEN_FATAL;
-    staged->bytes = malloc(size);
+    staged->n = sizeof head + pieces + runs;
+    staged->bytes = malloc(staged->n);
     if (!staged->bytes)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    memcpy(staged->bytes, w->pieces, size);
-    staged->n = size;
+    memcpy(staged->bytes, &head, sizeof head);
+    memcpy(staged->bytes + sizeof head, w->pieces, pieces);
+    if (runs)
+        memcpy(staged->bytes + sizeof head + pieces, w->runs.v, runs);
     staged->rows = w->rows;
     staged->file_bytes = w->bytes;
     for (size_t i = 0; i < w->n_pieces; i++)
@@ -624,20 +641,30 @@ static void writer_close(void *writer)
     for (unsigned p = 0; p < JF_PARTITIONS; p++)
         leave_segment(w, &w->tails[p]);
     free(w->pieces);
+    free(w->runs.v);
     free(w->scratch);
     free(w->rows_of);
     free(w);
+}
+
+/* Walks the pieces of one lane. */
+static void each_piece(const struct pen_staged *staged, void (*each)(void *arg, const struct staged_piece *p), void *arg)
+{
+    struct staged_head head = { 0, 0 };
+    struct staged_piece p;
+    if (staged->bytes)
+        memcpy(&head, staged->bytes, sizeof head);
+    for (uint64_t k = 0; k < head.pieces; k++) {
+        memcpy(&p, staged->bytes + sizeof head + k * sizeof p, sizeof p);
+        each(arg, &p);
+    }
 }
 
 /* Walks the pieces of all lanes. */
 static void each_staged(const struct pen_plan *plan, void (*each)(void *arg, const struct staged_piece *p), void *arg)
 {
     for (size_t i = 0; i < plan->n_staged; i++)
-        for (size_t k = 0; plan->staged[i].bytes && k + sizeof(struct staged_piece) <= plan->staged[i].n; k += sizeof(struct staged_piece)) {
-            struct staged_piece p;
-            memcpy(&p, plan->staged[i].bytes + k, sizeof p);
-            each(arg, &p);
-        }
+        each_piece(&plan->staged[i], each, arg);
 }
 
 struct pieces {
@@ -710,6 +737,7 @@ static pen_status publish(struct sink *s, const struct pen_plan *plan, pen_publi
     bool room;
     pen_status st;
     *outcome = PEN_PUBLISH_DONE;
+    s->before_known = false;
     if (state_knows_plan(s->j, plan->id))
         return PEN_OK;
     *outcome = PEN_PUBLISH_REFUSED;
@@ -720,9 +748,11 @@ static pen_status publish(struct sink *s, const struct pen_plan *plan, pen_publi
     st = counted.n ? retention_room(s->j, &s->o, s->host, counted.bytes, &room, err) : PEN_OK;
     if (st < 0 || (counted.n && !room))
         return st;
+    memcpy(s->before, s->j->end, sizeof s->before);
     st = append_commit(s, plan, &counted, err);
     if (st < 0)
         return st;
+    s->before_known = true;
     each_staged(plan, let_go_staged, s->j);
     *outcome = PEN_PUBLISH_DONE;
     pen_count(s->host, "commits_total", NULL, 1);
@@ -739,6 +769,29 @@ static pen_status sink_publish(void *ctx, const struct pen_plan *plan, pen_publi
     st = publish(s, plan, outcome, err);
     pthread_mutex_unlock(&s->j->publishing);
     return st;
+}
+
+static void count_records(void *arg, const struct staged_piece *p)
+{
+    ((uint64_t *)arg)[p->partition] += p->records;
+}
+
+static pen_status sink_stored(void *ctx, const struct pen_plan *plan, size_t staged, int64_t first, int64_t n, struct pen_stored *out,
+                              struct pen_error *err)
+{
+    const struct sink *s = ctx;
+    const char *bytes = plan->staged[staged].bytes;
+    uint64_t base[JF_PARTITIONS];
+    struct staged_head head;
+    (void)err;
+    if (!s->before_known)
+        return PEN_SKIP;
+    memcpy(base, s->before, sizeof base);
+    for (size_t i = 0; i < staged; i++) /* lanes follow one another, see each_staged() */
+        each_piece(&plan->staged[i], count_records, base);
+    memcpy(&head, bytes, sizeof head);
+    return stored_places((const struct stored_run *)(const void *)(bytes + sizeof head + head.pieces * sizeof(struct staged_piece)), (size_t)head.runs,
+                         base, first, n, out);
 }
 
 static void sink_discard(void *ctx, const struct pen_staged *staged)
@@ -778,6 +831,7 @@ const struct pen_sink journal_sink = {
     .stage = writer_stage,
     .abandon = writer_abandon,
     .publish = sink_publish,
+    .stored = sink_stored,
     .discard = sink_discard,
     .maintain = sink_maintain,
 };
