@@ -132,8 +132,10 @@ def install_go_program(target, module, version):
 
 
 def clean_up():
+    """What only the builds needed."""
     with alone("go-build"):
-        shutil.rmtree(os.path.join(CACHE, "go-build"), ignore_errors=True)
+        for folder in ("go-build", "go"):
+            shutil.rmtree(os.path.join(CACHE, folder), ignore_errors=True)
 
 
 # -- npm ----------------------------------------------------------------------------------------------------------------------------
