@@ -77,9 +77,9 @@ static pen_status need_name(const struct job *j, struct pen_error *err)
 {
     struct options o = { .stream = j->stream };
     char name[STREAM_NAME];
-    if (!j->stream)
+    if (!j->stream || kinesis_stream_is_open(&o))
         return pen_fail(err, PEN_BADCONF, "which stream? Give its name");
-    return kinesis_stream_name(&o, "stage", "", name, sizeof name, err) < 0 || strcmp(name, j->stream) ? PEN_BADCONF : PEN_OK;
+    return kinesis_stream_name(&o, "", "", name, sizeof name, err);
 }
 
 /* -- calls ------------------------------------------------------------------------------------------------------------------------------------ */

@@ -11,8 +11,8 @@
 #define OPT(member) offsetof(struct options, member)
 
 const struct pen_option kinesis_options[] = {
-    { "stream", PEN_OPT_STRING, OPT(stream), NULL, 0, 0, NULL, PEN_OPTION_REQUIRED,
-      "Name of the stream, which must be there. For writing, {output} in it stands for the name of the output that a record comes from (of the stage "
+    { "stream", PEN_OPT_STRING, OPT(stream), NULL, 0, 0, NULL, 0,
+      "Name of the stream, which must be there. Verbs may be given it as NAME, all else needs it. For writing, {output} in it stands for the name of the output that a record comes from (of the stage "
       "where that has only one)." },
     { "start", PEN_OPT_STRING, OPT(start), "stored", 0, 0, NULL, 0,
       "Where reading begins when the sink shows no position of this stream: earliest (stored and trim_horizon are the same here, as Kinesis keeps no "
@@ -70,6 +70,8 @@ pen_status kinesis_check_options(const struct options *o, start_kind *kind, int6
     char name[STREAM_NAME];
     start_kind k = START_EARLIEST;
     int64_t t = 0;
+    if (!o->stream)
+        return pen_fail(err, PEN_BADCONF, "stream is missing: expected the name of a stream");
     if (kinesis_stream_name(o, "stage", "", name, sizeof name, err) < 0)
         return PEN_BADCONF;
     if (strcmp(o->start, "latest") == 0)

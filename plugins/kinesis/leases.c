@@ -108,10 +108,10 @@ static pen_status meet(struct source *s, size_t *alive, struct pen_error *err)
     char url[URL + 100];
     pen_put_outcome outcome;
     pen_status st = pen_store_put(s->host, member_url(l, url, l->me), "{}\n", 3, PEN_PUT_NO_FSYNC, &outcome, err);
-    if (st >= 0)
-        st = pen_store_now(s->host, url, &l->now, err);
     l->n_members = 0;
     snprintf(url, sizeof url, "%s/members", l->base);
+    if (st >= 0)
+        st = pen_store_now(s->host, url, &l->now, err);
     if (st >= 0)
         st = pen_store_list(s->host, url, NULL, false, note_member, l, err);
     *alive = 0;

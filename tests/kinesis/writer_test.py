@@ -3,9 +3,12 @@
 """The writing end against the stand-in: bytes and keys exact, calls as large as the service takes, the order of a key under refusals, lost answers,
 throttling and garbage, places to write that are not there, records that are too large."""
 import collections
+import http.client
 import json
 import os
 import random
+import socket
+import time
 
 import pipes
 from pipes import Pipe, copier, fill, ok, out_of_order
@@ -120,6 +123,8 @@ def refused_for_good():
         p.conf = p.write("p.ini")
         result = p.run()
         ok(result.status in (1, 2) and "nowhere" in result.text and "ResourceNotFoundException" in result.text, "a stream that is not there: one line", [result])
+        connect = p.check("--connect")
+        ok(connect.status != 0 and "nowhere" in connect.text, "check --connect says so before", [connect])
 
 
 def many_streams():
@@ -141,6 +146,54 @@ def key_of_columns():
            "a column can be the key", [result, got[:2]])
 
 
+def ask(port, method, path, body):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, json.loads(text) if text else {}
+
+
+def behind_the_gateway():
+    if "http" not in pipes.faults.BUILT:
+        pipes.skip("the gateway tells sequence numbers", "the http plugin was not built")
+        return
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    k.create("pins", 2)
+    k.create("geos", 1)
+    k.refuse = lambda shard, entry: "ProvisionedThroughputExceededException" if rng.random() < 0.3 else None
+    with Pipe(k, "[source gate]\nplugin = http\nlisten = 127.0.0.1:%d\ntopics = pins geos\nadmin = yes\n[transport to]\nplugin = kinesis\ninput = gate.*\n"
+                 "stream = {output}\n{k}" % port) as p:
+        run = p.start()
+        pipes.wait_until(lambda: reachable(port), 30)
+        told, took = [], []
+        for i in range(20):
+            began = time.monotonic()
+            told.append(ask(port, "PUT", "/streams/pins/record", {"StreamName": "pins", "Data": {"n": i}, "PartitionKey": "k%d" % (i % 3)}))
+            took.append(time.monotonic() - began)
+        many = ask(port, "PUT", "/streams/geos/records", {"records": [{"data": {"n": i}, "partition-key": "x"} for i in range(5)]})
+        run.terminate()
+        result = pipes.finish(run, 60)
+        stored = {str(seq): (shard, json.loads(data)["n"]) for shard, seq, _, data in k.records("pins")}
+        ok(all(status == 200 and stored.get(a["SequenceNumber"]) == (a["ShardId"], i) for i, (status, a) in enumerate(told)),
+           "the gateway tells each record's shard and sequence number", [result, told[:3]])
+        ok(many[0] == 200 and [r["SequenceNumber"] for r in many[1]["Records"]] == [str(seq) for _, seq, _, _ in k.records("geos")], "and those of many",
+           [many])
+        print("# a reply took %.0f ms at the median" % (1000 * sorted(took)[len(took) // 2]))
+    k.refuse = None
+
+
+def reachable(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 exact()
 batches()
 order_under_refusals()
@@ -149,4 +202,5 @@ service_in_trouble()
 refused_for_good()
 many_streams()
 key_of_columns()
+behind_the_gateway()
 pipes.done()
