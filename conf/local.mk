@@ -7,7 +7,7 @@ dist_analyses_DATA = \
 	conf/pinterest/7-median-followers-per-joining-year.sql conf/pinterest/8-median-followers-per-age-group-and-year.sql \
 	conf/pinterest/files.ini
 streamingdir = $(pkgdatadir)/streaming
-dist_streaming_DATA = conf/streaming/streaming.ini
+dist_streaming_DATA = conf/streaming/streaming.ini conf/streaming/posts.ini conf/streaming/gateway.ini conf/streaming/kinesis.ini
 
 systemddir = $(prefix)/lib/systemd/system
 nodist_systemd_DATA = conf/systemd/penstock@.service
@@ -20,5 +20,5 @@ conf/systemd/penstock@.service: conf/systemd/penstock@.service.in Makefile
 conf/systemd/penstock.conf: conf/systemd/penstock.sysusers
 	$(AM_V_GEN)$(MKDIR_P) conf/systemd && cp $(top_srcdir)/conf/systemd/penstock.sysusers $@
 
-EXTRA_DIST += conf/packaging/dependencies.sh conf/quickstart/quickstart.ini conf/quickstart/run conf/systemd/penstock@.service.in \
+EXTRA_DIST += conf/packaging/dependencies.sh conf/quickstart/quickstart.ini conf/quickstart/run conf/streaming/run conf/systemd/penstock@.service.in \
 	conf/systemd/penstock.sysusers

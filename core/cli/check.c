@@ -37,6 +37,8 @@ static const char *guarantee(const struct pen_plugin *from, const struct pen_plu
 {
     if (from->source->no_replay) {
         *lossy = !to_transport;
+        if (to_transport && !to->sink->shown)
+            return "each record that was acknowledged, at least once; one that was not is the client's to send again";
         return to_transport ? "each record that was acknowledged, once; one that was not is the client's to send again"
                             : "a record is acknowledged only with its commit; what the client does not send again is lost";
     }

@@ -76,7 +76,7 @@ static pen_status run(const void *ctx, const void *stage, const struct pen_host 
 static pen_status need_name(const struct job *j, struct pen_error *err)
 {
     struct options o = { .stream = j->stream };
-    char name[STREAM_NAME];
+    char name[STREAM_NAME + 1];
     if (!j->stream || kinesis_stream_is_open(&o))
         return pen_fail(err, PEN_BADCONF, "which stream? Give its name");
     return kinesis_stream_name(&o, "", "", name, sizeof name, err);

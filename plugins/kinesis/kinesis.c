@@ -13,7 +13,7 @@
 const struct pen_option kinesis_options[] = {
     { "stream", PEN_OPT_STRING, OPT(stream), NULL, 0, 0, NULL, 0,
       "Name of the stream, which must be there. Verbs may be given it as NAME, all else needs it. For writing, {output} in it stands for the name of the output that a record comes from (of the stage "
-      "where that has only one)." },
+      "where that has only one), {stage} for its stage's." },
     { "start", PEN_OPT_STRING, OPT(start), "stored", 0, 0, NULL, 0,
       "Where reading begins when the sink shows no position of this stream: earliest (stored and trim_horizon are the same here, as Kinesis keeps no "
       "positions), latest, or a time such as 2026-01-31T12:00:00Z." },
@@ -51,23 +51,32 @@ static bool is_name(const char *text)
 
 bool kinesis_stream_is_open(const struct options *o)
 {
-    return strstr(o->stream, "{output}") != NULL;
+    return strstr(o->stream, "{output}") || strstr(o->stream, "{stage}");
 }
 
 pen_status kinesis_stream_name(const struct options *o, const char *stage, const char *output, char *name, size_t size, struct pen_error *err)
 {
-    const char *mark = strstr(o->stream, "{output}");
-    int n = mark ? snprintf(name, size, "%.*s%s%s", (int)(mark - o->stream), o->stream, output && *output ? output : stage, mark + 8)
-                 : snprintf(name, size, "%s", o->stream);
-    if (n > 0 && (size_t)n < size && is_name(name))
+    size_t n = 0;
+    for (const char *p = o->stream; *p && n < size - 1;) {
+        bool by_output = strncmp(p, "{output}", 8) == 0, by_stage = strncmp(p, "{stage}", 7) == 0;
+        const char *word = by_stage ? stage : output && *output ? output : stage;
+        if (by_output || by_stage)
+            n += (size_t)snprintf(name + n, size - n, "%s", word);
+        else
+            name[n++] = *p;
+        p += by_output ? 8 : by_stage ? 7 : 1;
+        n = n < size ? n : size - 1;
+    }
+    name[n] = '\0';
+    if (n < size - 1 && is_name(name))
         return PEN_OK;
-    return pen_fail(err, PEN_BADCONF, "stream = \"%s\": expected 1 to 128 letters, digits, '_', '-', '.'%s%s", o->stream, mark ? ", got " : "",
-                    mark ? name : "");
+    return pen_fail(err, PEN_BADCONF, "stream = \"%s\": expected 1 to 128 letters, digits, '_', '-', '.'%s%s", o->stream,
+                    kinesis_stream_is_open(o) ? ", got " : "", kinesis_stream_is_open(o) ? name : "");
 }
 
 pen_status kinesis_check_options(const struct options *o, start_kind *kind, int64_t *at, struct pen_error *err)
 {
-    char name[STREAM_NAME];
+    char name[STREAM_NAME + 1];
     start_kind k = START_EARLIEST;
     int64_t t = 0;
     if (!o->stream)

@@ -57,7 +57,7 @@ static pen_status look(struct source *s, struct pen_error *err)
     struct kin_summary summary;
     pen_status st = s->client.aws ? PEN_OK : kin_client_open(&s->client, s->host, &s->o, err);
     if (kinesis_stream_is_open(&s->o))
-        return pen_fail(err, PEN_BADCONF, "stream = \"%s\": {output} is for writing; reading needs the name of one stream", s->o.stream);
+        return pen_fail(err, PEN_BADCONF, "stream = \"%s\": {output} and {stage} are for writing; reading needs the name of one stream", s->o.stream);
     if (st >= 0)
         st = kin_describe(&s->client, s->o.stream, &summary, err);
     if (st < 0)

@@ -162,8 +162,10 @@ static void writer_close(void *writer)
 static pen_status find_target(struct writer *w, const struct pen_rows *rows, uint32_t *tag, struct pen_error *err)
 {
     struct target t;
-    if (kinesis_stream_name(&w->s->o, rows->stage, rows->output, t.name, sizeof t.name, err) < 0)
+    char name[STREAM_NAME + 1];
+    if (kinesis_stream_name(&w->s->o, rows->stage, rows->output, name, sizeof name, err) < 0)
         return PEN_BADCONF;
+    memcpy(t.name, name, sizeof t.name);
     snprintf(t.what, sizeof t.what, "stream %s", t.name);
     for (*tag = 0; *tag < w->n_targets; ++*tag)
         if (strcmp(w->targets[*tag].name, t.name) == 0)
