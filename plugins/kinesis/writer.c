@@ -425,7 +425,8 @@ static pen_status writer_stage(void *writer, struct pen_staged *staged, struct p
     else if (w->work->batcher.left && w->trouble.code < 0)
         st = pen_fail(err, PEN_RETRY, "%s", w->trouble.msg);
     else if (w->work->batcher.left)
-        st = pen_fail(err, PEN_RETRY, "stream %s: %zu records are on their way", w->s->o.stream, w->work->batcher.left);
+        st = pen_fail(err, PEN_RETRY, "stream %s: %zu records are on their way", w->n_targets == 1 ? w->targets[0].name : w->s->o.stream,
+                     w->work->batcher.left);
     else if (w->rows)
         st = hand_over(w, staged, err);
     pthread_mutex_unlock(&w->lock);
