@@ -130,11 +130,31 @@ static pen_status last_number(void *arg, const struct pen_object *o, struct pen_
     return PEN_OK;
 }
 
-/* One sink alone appends to a file, for it cuts away what another run of it may have left half done: not even one after the other. */
+/* Without the state's id at the end. */
+static int name_length(const char *whose)
+{
+    const char *blank = strrchr(whose, ' ');
+    return (int)(blank ? blank - whose : (ptrdiff_t)strlen(whose));
+}
+
+static pen_status refuse(const struct file_sink *s, const char *whose, const char *stage, struct pen_error *err)
+{
+    if (strncmp(whose, stage, strlen(stage)) == 0)
+        return pen_fail(err, PEN_FATAL, "path = %s: was written with a state that is not %s: from here every row would come again. Start with that one, or with "
+                        "another file; removing %s gives the file to this one", s->path, pen_state_path(s->host), s->owner);
+    return pen_fail(err, PEN_FATAL, "path = %s: pipeline %.*s appends to it; two must not: give each a file of its own, or both a folder, or remove %s", s->path,
+                    name_length(whose), whose, s->owner);
+}
+
+/* One sink with one `state` alone appends to a file, for it cuts away what another run of it may have left half done: not even one after the other. */
 static pen_status take_ownership(struct file_sink *s, struct pen_error *err)
 {
-    char ours[600], whose[600] = "";
-    int n = snprintf(ours, sizeof ours, "%.255s, sink %.255s\n", pen_pipeline_name(s->host), pen_stage_name(s->host));
+    char id[PEN_STATE_ID], stage[600], ours[640], whose[640] = "";
+    pen_status status = pen_state_id(s->host, id, err);
+    snprintf(stage, sizeof stage, "%.255s, sink %.255s ", pen_pipeline_name(s->host), pen_stage_name(s->host));
+    int n = snprintf(ours, sizeof ours, "%s%s\n", stage, id);
+    if (status < 0)
+        return status;
     s->owner_fd = open(s->owner, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (s->owner_fd < 0)
         return pen_fail(err, PEN_FATAL, "%s: cannot make a file here: %s", s->owner, strerror(errno));
@@ -144,15 +164,13 @@ static pen_status take_ownership(struct file_sink *s, struct pen_error *err)
     ssize_t got = pread(s->owner_fd, whose, sizeof whose - 1, 0);
     whose[got > 0 ? got : 0] = '\0';
     bool whole = got > 0 && strlen(whose) == (size_t)got && whose[got - 1] == '\n'; /* not torn by a power loss */
-    bool same = whole && strcmp(whose, ours) == 0, other = whole && !same && access(s->path, F_OK) == 0;
-    whose[strcspn(whose, "\n")] = '\0';
     if (!locked)
-        return pen_fail(err, PEN_FATAL, "path = %s: pipeline %s is appending to it; two must not: give each a file of its own, or both a folder", s->path, whose);
-    if (other)
-        return pen_fail(err, PEN_FATAL, "path = %s: pipeline %s appends to it; two must not: give each a file of its own, or both a folder, or remove %s", s->path,
-                        whose, s->owner);
-    if (same)
+        return pen_fail(err, PEN_FATAL, "path = %s: pipeline %.*s is appending to it; two must not: give each a file of its own, or both a folder", s->path,
+                        name_length(whose), whose);
+    if (whole && strcmp(whose, ours) == 0)
         return PEN_OK;
+    if (whole && access(s->path, F_OK) == 0)
+        return refuse(s, whose, stage, err);
     if (ftruncate(s->owner_fd, 0) != 0 || pwrite(s->owner_fd, ours, (size_t)n, 0) != n || (s->fsync && fsync(s->owner_fd) != 0))
         return pen_fail(err, PEN_FATAL, "%s: cannot write: %s", s->owner, strerror(errno));
     return PEN_OK;
@@ -162,8 +180,10 @@ static pen_status open_sink(void *ctx, struct pen_error *err)
 {
     struct file_sink *s = ctx;
     struct stat st;
-    if (s->folder)
-        return pen_store_list(s->host, s->path, NULL, false, last_number, s, err); /* names go on where they stood */
+    if (s->folder) {
+        pen_status status = pen_store_claim(s->host, s->path, s->fsync ? 0 : PEN_PUT_NO_FSYNC, err);
+        return status < 0 ? status : pen_store_list(s->host, s->path, NULL, false, last_number, s, err); /* names go on where they stood */
+    }
     if (!s->standard_output && stat(s->path, &st) == 0 && !S_ISREG(st.st_mode))
         return pen_fail(err, PEN_BADCONF, "path = %s: not a file", s->path);
     return s->standard_output ? PEN_OK : take_ownership(s, err);
@@ -263,7 +283,7 @@ const struct pen_sink file_sink = {
     .stop = stop,
     .prepare = prepare,
     .open = open_sink,
-    .guarantee = "files and folders: exactly once, for the one process that holds the state; standard output: at least once",
+    .guarantee = "files and folders: exactly once, for the one process that holds the state, and a second one is refused; standard output: at least once",
     .writer_open = writer_open,
     .writer_close = writer_close,
     .write = write_batch,

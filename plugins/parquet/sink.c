@@ -8,8 +8,6 @@
 #include "files.h"
 #include "plugin.h"
 
-#define MARKER "_penstock/writer"
-
 struct sink {
     const char *path;
     struct pen_compression compression;
@@ -95,63 +93,10 @@ static pen_status prepare(void *ctx, const struct ArrowSchema *in, struct pen_er
     return st;
 }
 
-/* What tells this `state` from any other, as text: made once, and lost with the positions that lie beside it. */
-static pen_status state_id(const struct sink *s, char id[33], struct pen_error *err)
-{
-    char url[4096], name[300], stage[200], *found;
-    uint64_t random[2];
-    size_t n;
-    pen_put_outcome outcome;
-    snprintf(name, sizeof name, "parquet-%s.id", pen_path_escape(stage, sizeof stage, pen_stage_name(s->host), strlen(pen_stage_name(s->host))));
-    pen_status st = pen_url_join(url, sizeof url, pen_state_path(s->host), name, err);
-    if (st < 0 || (st = pen_store_get(s->host, url, 64, &found, &n, err)) < 0)
-        return st;
-    if (st == PEN_OK) {
-        snprintf(id, 33, "%s", found);
-        free(found);
-        return strlen(id) == 32 ? PEN_OK : pen_fail(err, PEN_FATAL, "%s is damaged: expected 32 digits", url);
-    }
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return pen_fail(err, PEN_FATAL, "no random numbers to be had");
-    snprintf(id, 33, "%016llx%016llx", (unsigned long long)random[0], (unsigned long long)random[1]);
-    st = pen_store_put(s->host, url, id, 32, PEN_PUT_IF_ABSENT, &outcome, err);
-    return st < 0 || outcome == PEN_PUT_DONE ? st : pen_fail(err, PEN_FATAL, "%s: it is not known whether it was written", url);
-}
-
-/* The folder is one stage's of one pipeline with one `state`: the marker says whose. Another state knows nothing of the rows that are there. */
-static pen_status claim(struct sink *s, struct pen_error *err)
-{
-    char url[4096], stage[1024], owner[1100], id[33], *found;
-    size_t n;
-    pen_put_outcome outcome;
-    pen_status st = pen_url_join(url, sizeof url, s->path, MARKER, err);
-    if (st < 0 || (st = state_id(s, id, err)) < 0)
-        return st;
-    snprintf(stage, sizeof stage, "%s/%s", pen_pipeline_name(s->host), pen_stage_name(s->host));
-    snprintf(owner, sizeof owner, "%s %s\n", stage, id);
-    if ((st = pen_store_put(s->host, url, owner, strlen(owner), PEN_PUT_IF_ABSENT | (s->fsync ? 0 : PEN_PUT_NO_FSYNC), &outcome, err)) < 0 ||
-        outcome == PEN_PUT_DONE)
-        return st;
-    st = pen_store_get(s->host, url, sizeof owner, &found, &n, err);
-    if (st < 0)
-        return st;
-    if (st == PEN_SKIP)
-        return pen_fail(err, PEN_RETRY, "%s: it is not known whether it was written", url);
-    if (strncmp(found, stage, strlen(stage)) != 0 || found[strlen(stage)] != ' ') {
-        found[strcspn(found, " \n")] = 0;
-        st = pen_fail(err, PEN_FATAL, "%s belongs to the stage %s: give this one another path, or remove %s if that one is gone", s->path,
-                      found, url);
-    } else if (strcmp(found, owner) != 0) {
-        st = pen_fail(err, PEN_FATAL, "%s was written by a %s whose positions are not in %s: from here every row would come again. Start with that "
-                      "one's state, or with an empty folder; removing %s gives the folder to this one", s->path, stage, pen_state_path(s->host), url);
-    }
-    free(found);
-    return st;
-}
-
 static pen_status open_sink(void *ctx, struct pen_error *err)
 {
-    return claim(ctx, err);
+    struct sink *s = ctx;
+    return pen_store_claim(s->host, s->path, s->fsync ? 0 : PEN_PUT_NO_FSYNC, err);
 }
 
 /* -- lanes -------------------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes at one Delta table: two pipelines with sources of their own, and one pipeline run twice with a `state` each over the same files."""
+"""Several processes at one Delta table: two pipelines with sources of their own, and one pipeline run twice with a `state` each over the same files;
+at a folder or file that shows no positions, where the second is refused."""
+import glob
 import os
 import sys
 
@@ -8,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import faults
 from faults import Expected, Work, ok, posts
 
-faults.need("file", "pin", "delta")
+faults.need("file", "pin", "delta", "parquet")
 rng = faults.seed()
 SMALL = "commit_interval = 5ms\ncommit_rows = 50\n"
 
@@ -51,6 +53,37 @@ def killed_at_contention(action):
         ok(not wrong, "one of them meets %s where it looks whether its commit happened: each row once" % action, wrong)
 
 
+def folder_rows(folder):
+    """How many rows the files of a folder hold, and how many of them differ."""
+    if glob.glob(os.path.join(folder, "**", "*.parquet"), recursive=True):
+        rows = [tuple(row.values()) for row in faults.table_rows("parquet", folder)]
+    else:
+        rows = [line for path in glob.glob(os.path.join(folder, "*.jsonl")) for line in open(path, "rb")]
+    return len(rows), len(set(rows))
+
+
+def another_state(sink, path):
+    """A sink that shows no positions: whoever has another `state`, or is another stage, would write every row again, and is refused."""
+    lines = posts(200, 0, rng)
+    with Work(lines, sink=sink) as w:
+        w.table = os.path.join(w.folder, path)
+        w.conf = w.write_conf("posts.ini")
+        first = w.run()
+        count = folder_rows(w.table) if os.path.isdir(w.table) else (len(faults.table_rows("file", w.table)),) * 2
+        result = w.run(conf=w.write_conf("lost.ini", state="state2"))
+        said = [line for line in result.text.splitlines() if line.startswith("penstock: ")]
+        ok(first.status == 0 and count == (200, 200) and result.status == 1 and len(said) == 1 and w.table in said[0] and "state2" in said[0],
+           "%s, %s: the same pipeline with another state is refused" % (sink, path), [first, count, result])
+        result = w.run(conf=w.write_conf("other.ini", state="state3", name="other"))
+        ok(result.status == 1 and w.table in result.text and "posts" in result.text, "and so is another pipeline", [result])
+        result = w.run(conf=w.write_conf("posts.ini"))
+        again = folder_rows(w.table) if os.path.isdir(w.table) else (len(faults.table_rows("file", w.table)),) * 2
+        ok(result.status == 0 and again == (200, 200), "with its own state it goes on, and has nothing to add", [result, again])
+
+
+another_state("parquet", "out")
+another_state("file", "out")
+another_state("file", "out.jsonl")
 two_pipelines()
 for _ in range(3):
     same_pipeline()

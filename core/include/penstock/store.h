@@ -88,6 +88,12 @@ pen_status pen_store_remove(const struct pen_host *host, const char *url, struct
 pen_status pen_store_now(const struct pen_host *host, const char *url, int64_t *microseconds, struct pen_error *err);
 /* Whether the store answers for this URL, as far as a listing tells; for connect(). */
 pen_status pen_store_reach(const struct pen_host *host, const char *url, struct pen_error *err);
+/* What tells this stage's part of `state` from any other, as text: made once, and lost with the positions that lie beside it. */
+#define PEN_STATE_ID 33 /* digits, and a NUL */
+pen_status pen_state_id(const struct pen_host *host, char id[PEN_STATE_ID], struct pen_error *err);
+/* For a sink that shows no positions: from now on the folder is this stage's with this `state` alone, as a marker in it says. PEN_FATAL where it is
+ * another's, whose rows this `state` knows nothing of. flags: PEN_PUT_NO_FSYNC. */
+pen_status pen_store_claim(const struct pen_host *host, const char *folder, unsigned flags, struct pen_error *err);
 /* Proves on a probe name that put-if-absent refuses the second put. PEN_BADCONF naming the URL where it does not. */
 pen_status pen_store_prove(const struct pen_host *host, const char *url, struct pen_error *err);
 
