@@ -54,6 +54,68 @@ def unreadable_folder():
         ok(not wrong, "once it is there the same command reads it", wrong)
 
 
+def log_on_full_disk():
+    """A log that cannot be written is no reason to stop: the rows matter. What was lost of it is said once there is room."""
+    lines = posts(3000, 0.01, rng)
+    with Work(lines, files=30) as w:
+        path = os.path.join(w.folder, "log")
+        if os.geteuid() != 0 or not mounted(path, "4k"):
+            skip("a full disk under the log", "may not mount a small file system")
+            return
+        try:
+            w.conf = w.write_conf("posts.ini", settings="log = %s/log\nlog_level = debug\ncommit_rows = 100\n" % path)
+            with open(os.path.join(path, "filler"), "wb") as f:
+                f.write(b"x" * 4096)
+            wrong = w.completes()
+            ok(not wrong, "a full disk under the log stops nothing", wrong)
+        finally:
+            subprocess.run(["umount", "-l", path], check=False)
+
+
+def unreadable_by_permission():
+    """A folder and a file that may not be read, by somebody who is not root."""
+    lines = posts(200, 0, rng)
+    with Work(lines, files=2) as w:
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        if nobody and (not shutil.which("setpriv") or subprocess.run([*nobody, faults.PENSTOCK, "--version"], stdout=subprocess.DEVNULL,
+                                                                     stderr=subprocess.DEVNULL, check=False).returncode):
+            skip("an unreadable folder", "root can read everything, and nobody else can run the program here")
+            return
+        if nobody:
+            subprocess.run(["chown", "-R", "65534:65534", w.folder], check=True)
+        folder, file = os.path.join(w.folder, "in"), os.path.join(w.folder, "in", "0001.jsonl")
+        for path, mode in ((folder, 0o755), (file, 0o644)):
+            os.chmod(path, 0)
+            result = w.run(program=nobody)
+            ok(result.status == 1 and len(said(result)) == 1 and path in result.text and "ermission" in result.text,
+               "a %s that may not be read: one line that names it, and 1" % ("folder" if path == folder else "file"), [result])
+            os.chmod(path, mode)
+        wrong = w.completes(program=nobody)
+        ok(not wrong, "once it may, the same command reads it", wrong)
+
+
+def changed_while_read():
+    """Files that shrink or vanish while the pipeline reads them."""
+    lines = posts(3000, 0, rng)
+    for what in ("cut off", "gone"):
+        with Work(lines, files=2, settings="commit_interval = 10ms\n", source="rate = 1500/s\n") as w:
+            path, aside = os.path.join(w.folder, "in", "0001.jsonl"), os.path.join(w.folder, "aside")
+            shutil.copy(path, aside)
+            run = w.start("--until-end", "--set", "pipeline.lanes=1")
+            faults.wait_until(lambda: os.path.isdir(os.path.join(w.table, "_delta_log")) and len(faults.table_rows("delta", w.table)) > 20)
+            if what == "gone":
+                os.unlink(path)
+            else:
+                os.truncate(path, 100)
+            running = run.poll() is None
+            result = faults.finish(run)
+            ok(running and result.status == 1 and len(said(result)) == 1 and path in result.text, "a file %s while the pipeline runs: one line that names it, and 1" %
+               what, [running, result])
+            shutil.copy(aside, path)
+            wrong = w.completes()
+            ok(not wrong, "put back, each row is there once", wrong)
+
+
 def stopped_half_way(w):
     """Runs w until its table has some rows of each file, which is then all that it has."""
     run = w.start("--until-end", "--set", "posts.rate=2000/s")
@@ -112,7 +174,10 @@ disk_full("data (Parquet files)", "out", "100k", sink="parquet")
 disk_full("state", "state", "20k", sink="parquet")
 disk_full("journal", "journal", "400k", via="journal")
 disk_full("dead letters", "dead", "8k")
+log_on_full_disk()
 unreadable_folder()
+unreadable_by_permission()
+changed_while_read()
 changed_files()
 damaged_parquet()
 faults.done()
