@@ -463,8 +463,8 @@ static void make_old(const char *t, const char *name, int days)
     utimensat(AT_FDCWD, path, times, 0);
 }
 
-/* A log of `n` entries, all 40 days old, with checkpoints. */
-static const char *old_log(int n, const int *checkpoints, size_t n_checkpoints)
+/* A log of `n` entries, all so many days old, with checkpoints. */
+static const char *old_log(int n, int days, const int *checkpoints, size_t n_checkpoints)
 {
     const char *t = new_table();
     char name[64];
@@ -475,9 +475,9 @@ static const char *old_log(int n, const int *checkpoints, size_t n_checkpoints)
         delta_checkpoint_write(t, NULL, checkpoints[i], PEN_PUT_NO_FSYNC, NULL, NULL);
     for (int i = 0; i < n; i++) {
         snprintf(name, sizeof name, "%020d.json", i);
-        make_old(t, name, 40);
+        make_old(t, name, days);
         snprintf(name, sizeof name, "%020d.checkpoint.parquet", i);
-        make_old(t, name, 40);
+        make_old(t, name, days);
     }
     return t;
 }
@@ -498,7 +498,7 @@ static void test_clean_up__keeps_what_somebody_may_need(void)
         { "nothing of a short log", 900, { 100, 800 }, 2, 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *t = old_log(cases[i].entries, cases[i].checkpoints, cases[i].n);
+        const char *t = old_log(cases[i].entries, 40, cases[i].checkpoints, cases[i].n);
         struct delta_state s;
         struct pen_error err = { 0 };
         int64_t deleted = -1;
@@ -513,7 +513,7 @@ static void test_clean_up__keeps_what_somebody_may_need(void)
         delta_state_fini(&s);
     }
     static const int checkpoints[] = { 100, 250, 1290 };
-    const char *t = old_log(1300, checkpoints, 3);
+    const char *t = old_log(1300, 40, checkpoints, 3);
     struct delta_state s;
     int64_t deleted;
     make_old(t, "00000000000000000050.json", 1);
@@ -521,6 +521,28 @@ static void test_clean_up__keeps_what_somebody_may_need(void)
     delta_state_load(&s, NULL, -1, NULL);
     ok(delta_clean_up(&s, NULL, &deleted, NULL) == PEN_OK && deleted == 0, "what is younger than the retention stays, and all that follows it");
     delta_state_fini(&s);
+}
+
+/* Case 14: our clock jumps. The retention is 30 days of the store's time. */
+static void test_clean_up__goes_by_the_time_of_the_store(void)
+{
+    static const struct { const char *name; int64_t clock; int days; bool deletes; } cases[] = {
+        { "our clock in 1970: entries 40 days old go", INT64_C(1000000), 40, true },
+        { "our clock in 2100: entries 20 days old stay", INT64_C(4102444800000000), 20, false },
+    };
+    static const int checkpoints[] = { 100, 250, 1290 };
+    int64_t before = clock_us;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *t = old_log(1300, cases[i].days, checkpoints, 3);
+        struct delta_state s;
+        int64_t deleted = -1;
+        clock_us = cases[i].clock;
+        delta_state_init(&s, t, NULL);
+        bool good = delta_state_load(&s, &host, -1, NULL) == PEN_OK && delta_clean_up(&s, &host, &deleted, NULL) == PEN_OK;
+        ok(good && (deleted > 0) == cases[i].deletes, "%s: %lld files", cases[i].name, (long long)deleted);
+        delta_state_fini(&s);
+    }
+    clock_us = before;
 }
 
 static void test_options__say_what_is_not_supported(void)
@@ -588,6 +610,7 @@ int main(void)
     test_commit__costs_the_same_in_a_long_log();
     test_maintain__renews_positions_half_way_to_their_expiry();
     test_clean_up__keeps_what_somebody_may_need();
+    test_clean_up__goes_by_the_time_of_the_store();
     test_options__say_what_is_not_supported();
     test_prepare__looks_and_changes_nothing();
     pen_stores_free(&run.stores);
