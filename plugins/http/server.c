@@ -15,7 +15,7 @@
 
 #define SWEEP_EVERY 500000    /* microseconds between looks for clients that are too slow */
 #define DRAIN_AT_MOST 3000000 /* microseconds that replies may take at the end */
-#define MEMORY_PER_CLIENT 32768 /* for a request's head, and what is read at once */
+#define MEMORY_PER_CLIENT 12288 /* for the head of a request and what is read at once; libmicrohttpd clears it after each request */
 #define BYTES_RECEIVED 16 /* of the kernel's tcp_info, in words of 64 bits; not every C library names it */
 #define SPARE_CONNECTIONS 32  /* beyond the limit, to be told so */
 
