@@ -9,6 +9,7 @@ include tests/aws/local.mk
 include tests/kinesis/local.mk
 include tests/journal/local.mk
 include tests/file/local.mk
+include tests/http/local.mk
 include tests/pinterest/local.mk
 include tests/query/local.mk
 include tests/model/local.mk

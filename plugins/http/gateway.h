@@ -105,6 +105,9 @@ struct gateway {
     pthread_mutex_t lock;
     struct requests waiting;    /* lock: for the lane */
     struct requests answered;   /* lock: for the server */
+    struct requests asked;      /* lock: for the thread that asks what lies behind */
+    pthread_cond_t asked_changed;
+    pthread_t admin_thread;
     bool closing;               /* lock: the lane takes no more */
     bool quit;                  /* lock: the server is to end */
     atomic_size_t held;         /* bytes of bodies that are in memory */
@@ -138,6 +141,13 @@ void request_free(struct gateway *g, struct request *r);
 /* What becomes of it in the end: fills r->reply. Any thread that has it. */
 void request_stored(struct request *r, const struct pen_stored *places);
 void request_failed(struct request *r);
+
+/* -- admin.c -- */
+pen_status admin_start(struct gateway *g, struct pen_error *err);
+/* A question that what lies behind is to answer; the request comes back through `answered`. */
+void admin_ask(struct gateway *g, struct request *r);
+/* After the server has stopped. */
+void admin_stop(struct gateway *g);
 
 /* -- inflate.c -- */
 /* Unpacks the request's body, to max bytes at most. */

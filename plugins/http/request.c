@@ -8,7 +8,7 @@
 #define FIRST_BODY 16384      /* room that a body begins with */
 #define KEPT_BODY 65536       /* a larger body's memory is given back at once */
 #define KEPT_REQUESTS 1024
-#define DROPPED_AT_MOST 65536 /* of a body that nobody wants; with more to come the connection is closed */
+#define DROPPED_AT_MOST (4 << 20) /* of a body that nobody wants, so that its sender comes to read the reply; with more to come the connection is closed */
 
 /* -- requests come and go ------------------------------------------------------------------------------------------------------------- */
 
@@ -163,9 +163,15 @@ static bool accept_head(struct gateway *g, struct request *r, const struct head 
 {
     if (!access_allowed(g, r->client, h->authorization, h->api_key, &r->why))
         return false;
+    if (!*r->route.name) /* it is about nothing of ours in particular */
+        return true;
+    if (!find_output(g, r))
+        return false;
+    if ((r->route.action == DO_CREATE || r->route.action == DO_DELETE) && !g->o.admin)
+        return refuse(&r->why, 403, 403, "AccessDeniedException", "this gateway does not create or delete (admin = yes would)");
     if (!is_produce(&r->route))
         return true;
-    if (!find_output(g, r) || !api_format(&r->route, h->type, &r->format, &r->why) || !take_encoding(r, h->encoding))
+    if (!api_format(&r->route, h->type, &r->format, &r->why) || !take_encoding(r, h->encoding))
         return false;
     if (h->length && (strlen(h->length) > 18 || atoll(h->length) > g->o.max_body))
         return too_large(g, r);
@@ -271,7 +277,11 @@ static enum MHD_Result answer_question(struct gateway *g, struct MHD_Connection 
                                 "\"KafkaCluster\",\"metadata\":{\"self\":\"/v3/clusters/penstock\",\"resource_name\":\"crn:///kafka=penstock\"},"
                                 "\"cluster_id\":\"penstock\"}]}");
         break;
-    default: refuse(&r->why, 501, 501, NULL, "HTTP 501 Not Implemented"); return send_refusal(g, c, r);
+    default:
+        r->phase = REQUEST_WAITS;
+        MHD_suspend_connection(c);
+        admin_ask(g, r);
+        return MHD_YES;
     }
     return send_reply(g, c, r, 200, false);
 }
@@ -294,7 +304,7 @@ static enum MHD_Result begin(struct gateway *g, struct MHD_Connection *c, struct
     if (good)
         return MHD_YES;
     r->phase = REQUEST_DROPPED;
-    if (h.expect || h.transfer || (h.length && (strlen(h.length) > 5 || atol(h.length) > DROPPED_AT_MOST)))
+    if (h.expect || (h.length && (strlen(h.length) > 9 || atol(h.length) > DROPPED_AT_MOST)))
         return send_refusal(g, c, r); /* and the connection ends */
     return MHD_YES;
 }
@@ -325,7 +335,7 @@ static enum MHD_Result take_body(struct gateway *g, struct MHD_Connection *c, st
     if (r->phase == REQUEST_BODY && !append(g, r, data, n))
         r->phase = REQUEST_DROPPED;
     if (r->phase == REQUEST_DROPPED && (r->n += n) > (size_t)g->o.max_body + DROPPED_AT_MOST)
-        return MHD_NO; /* said so, or not: enough is enough */
+        return MHD_NO; /* enough is enough */
     return MHD_YES;
 }
 

@@ -196,11 +196,9 @@ static void hand_over(struct gateway *g)
         return;
     pthread_mutex_lock(&g->lock);
     closing = g->closing;
+    for (struct request *r = closing ? g->collected.first : NULL; r; r = r->next)
+        request_failed(r);
     requests_join(closing ? &g->answered : &g->waiting, &g->collected);
-    if (closing)
-        for (struct request *r = g->answered.first; r; r = r->next)
-            if (!r->reply.n)
-                request_failed(r);
     pthread_mutex_unlock(&g->lock);
     signal_fd(closing ? g->wake_server : g->wake_lane);
 }
@@ -295,8 +293,14 @@ pen_status server_start(struct gateway *g, struct pen_error *err)
     if (!g->daemon)
         return pen_fail(err, PEN_FATAL, "listen = %s: the server could not be started%s", g->o.listen,
                         g->cert ? ": are tls_cert and tls_key a certificate and its key, in PEM?" : "");
+    if (admin_start(g, err) < 0) {
+        MHD_stop_daemon(g->daemon);
+        return PEN_FATAL;
+    }
     failed = pthread_create(&g->thread, NULL, serve, g);
     if (failed) {
+        g->quit = true;
+        admin_stop(g);
         MHD_stop_daemon(g->daemon);
         g->daemon = NULL;
         return pen_fail(err, PEN_FATAL, "a thread could not be started: %s", strerror(failed));
@@ -314,6 +318,7 @@ void server_stop(struct gateway *g)
     pthread_mutex_unlock(&g->lock);
     signal_fd(g->wake_server);
     pthread_join(g->thread, NULL);
+    admin_stop(g);
     g->running = false;
     while (g->spare) {
         struct request *r = g->spare;
