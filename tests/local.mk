@@ -5,6 +5,7 @@ include tests/config/local.mk
 include tests/engine/local.mk
 include tests/parquet/local.mk
 include tests/delta/local.mk
+include tests/s3/local.mk
 include tests/aws/local.mk
 include tests/kinesis/local.mk
 include tests/journal/local.mk

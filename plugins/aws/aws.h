@@ -66,6 +66,7 @@ struct aws_fields {
 };
 void aws_field_add(struct aws_fields *f, const char *name, const char *value);
 __attribute__((format(printf, 3, 4))) void aws_field_format(struct aws_fields *f, const char *name, const char *fmt, ...);
+void aws_fields_add_all(struct aws_fields *f, const struct aws_fields *more);
 void aws_fields_cut(struct aws_fields *f, size_t n); /* keeps the first n */
 void aws_fields_fini(struct aws_fields *f);
 
@@ -131,6 +132,8 @@ void aws_client_free(struct aws_client **c);
 const char *aws_client_region(const struct aws_client *c);
 const char *aws_client_endpoint(const struct aws_client *c); /* URL without a '/' at its end */
 bool aws_client_endpoint_given(const struct aws_client *c);  /* by option, environment or profile, not AWS's own */
+/* The suffix of AWS's names in a region: "amazonaws.com". */
+const char *aws_domain(const char *region);
 /* One request with its retries. *a must be { 0 } or finished; it is valid (finish it) whatever is returned. Any thread. */
 pen_status aws_call(struct aws_client *c, struct aws_call *call, struct aws_answer *a, struct pen_error *err);
 /* A presigned URL of the client's credentials and region, without its "https://": the token of services that take one as a password (RDS:

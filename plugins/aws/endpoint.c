@@ -9,7 +9,7 @@
 
 #include "endpoint.h"
 
-const char *aws_partition_domain(const char *region)
+const char *aws_domain(const char *region)
 {
     static const struct { const char *prefix, *domain; } known[] = {
         { "cn-", "amazonaws.com.cn" }, { "us-iso-", "c2s.ic.gov" },          { "us-isob-", "sc2s.sgov.gov" },
@@ -79,7 +79,7 @@ pen_status aws_endpoint_find(struct aws_endpoint *out, const struct aws_options 
     if (st < 0)
         return st;
     if (!url) {
-        snprintf(out->url, sizeof out->url, "https://%s.%s.%s", service, out->region, aws_partition_domain(out->region));
+        snprintf(out->url, sizeof out->url, "https://%s.%s.%s", service, out->region, aws_domain(out->region));
         return PEN_OK;
     }
     st = aws_url_parts(url, host, sizeof host, NULL, err);

@@ -13,7 +13,5 @@ struct aws_endpoint {
 pen_status aws_endpoint_find(struct aws_endpoint *out, const struct aws_options *o, const char *service, struct pen_error *err);
 /* "host:port" of a URL, without user and path; and the path in front. PEN_BADCONF for what is no http(s) URL. */
 pen_status aws_url_parts(const char *url, char *host, size_t host_size, const char **path, struct pen_error *err);
-/* The suffix of AWS's names in a region: "amazonaws.com". */
-const char *aws_partition_domain(const char *region);
 
 #endif

@@ -48,6 +48,13 @@ void aws_field_format(struct aws_fields *f, const char *name, const char *fmt, .
     free(value);
 }
 
+void aws_fields_add_all(struct aws_fields *f, const struct aws_fields *more)
+{
+    for (size_t i = 0; i < more->n; i++)
+        aws_field_add(f, more->v[i].name, more->v[i].value);
+    f->failed |= more->failed;
+}
+
 void aws_fields_cut(struct aws_fields *f, size_t n)
 {
     while (f->n > n) {

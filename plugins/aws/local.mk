@@ -2,7 +2,7 @@
 EXTRA_LTLIBRARIES += plugins/aws/libaws.la
 plugins_aws_libaws_la_SOURCES = plugins/aws/aws.h plugins/aws/sign.h plugins/aws/sign.c plugins/aws/hash.c plugins/aws/fields.c \
 	plugins/aws/http.h plugins/aws/http.c plugins/aws/answer.h plugins/aws/answer.c plugins/aws/endpoint.h plugins/aws/endpoint.c \
-	plugins/aws/credentials.h plugins/aws/credentials.c plugins/aws/client.c
+	plugins/aws/credentials.h plugins/aws/credentials.c plugins/aws/client.c plugins/aws/xml.h plugins/aws/xml.c
 plugins_aws_libaws_la_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
 plugins_aws_libaws_la_CFLAGS = $(AM_CFLAGS)
 plugins_aws_libaws_la_LDFLAGS = $(AM_LDFLAGS)

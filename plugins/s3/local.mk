@@ -1,0 +1,14 @@
+# The s3 plugin: a library, which tests and fuzz targets link too, and the module made of it. SPDX-License-Identifier: Apache-2.0
+if PLUGIN_S3
+EXTRA_LTLIBRARIES += plugins/s3/libs3.la
+plugins_s3_libs3_la_SOURCES = plugins/s3/s3.h plugins/s3/s3.c plugins/s3/request.c plugins/s3/object.c plugins/s3/list.h plugins/s3/list.c \
+	plugins/s3/parts.h plugins/s3/parts.c plugins/s3/upload.h plugins/s3/upload.c plugins/s3/pool.c
+plugins_s3_libs3_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins $(ZLIB_CFLAGS)
+plugins_s3_libs3_la_CFLAGS = $(AM_CFLAGS)
+plugins_s3_libs3_la_LIBADD = plugins/aws/libaws.la $(ZLIB_LIBS)
+
+plugin_LTLIBRARIES += plugins/s3/s3.la
+plugins_s3_s3_la_SOURCES =
+plugins_s3_s3_la_LDFLAGS = $(PLUGIN_LINK)
+plugins_s3_s3_la_LIBADD = plugins/s3/libs3.la core/libpenstock.la
+endif
