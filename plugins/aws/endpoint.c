@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "endpoint.h"
+#include "profile.h"
 
 const char *aws_domain(const char *region)
 {
@@ -21,25 +22,20 @@ const char *aws_domain(const char *region)
     return "amazonaws.com";
 }
 
-static const char *environment(const char *name)
-{
-    const char *v = getenv(name);
-    return v && *v ? v : NULL;
-}
-
-/* AWS_ENDPOINT_URL_SERVICE, AWS_ENDPOINT_URL. */
-static const char *from_environment(const char *service)
+/* AWS_ENDPOINT_URL_SERVICE, AWS_ENDPOINT_URL, the profile's endpoint_url. */
+static const char *configured_url(const char *service, const struct aws_fields *profile)
 {
     char name[64] = "AWS_ENDPOINT_URL_";
-    const char *ignore = environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), *v;
+    const char *ignore = aws_environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), *v;
     size_t n = strlen(name);
     if (ignore && strcasecmp(ignore, "true") == 0)
         return NULL;
     for (; *service && n + 1 < sizeof name; service++)
         name[n++] = *service == '-' || *service == ' ' ? '_' : (char)toupper((unsigned char)*service);
     name[n] = '\0';
-    v = environment(name);
-    return v ? v : environment("AWS_ENDPOINT_URL");
+    v = aws_environment(name);
+    v = v ? v : aws_environment("AWS_ENDPOINT_URL");
+    return v ? v : aws_profile_get(profile, "endpoint_url");
 }
 
 pen_status aws_url_parts(const char *url, char *host, size_t host_size, const char **path, struct pen_error *err)
@@ -56,26 +52,28 @@ pen_status aws_url_parts(const char *url, char *host, size_t host_size, const ch
     return PEN_OK;
 }
 
-static pen_status find_region(struct aws_endpoint *out, const struct aws_options *o, struct pen_error *err)
+static pen_status find_region(struct aws_endpoint *out, const struct aws_options *o, const struct aws_fields *profile, struct pen_error *err)
 {
     const char *r = o->region;
-    r = r ? r : environment("AWS_REGION");
-    r = r ? r : environment("AWS_DEFAULT_REGION");
+    r = r ? r : aws_environment("AWS_REGION");
+    r = r ? r : aws_environment("AWS_DEFAULT_REGION");
+    r = r ? r : aws_profile_get(profile, "region");
     r = r ? r : out->given ? "us-east-1" : NULL;
     if (!r)
-        return pen_fail(err, PEN_BADCONF, "no AWS region: set region, or AWS_REGION");
+        return pen_fail(err, PEN_BADCONF, "no AWS region: set region, AWS_REGION, or that of the profile");
     if (strlen(r) >= sizeof out->region || strspn(r, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != strlen(r))
         return pen_fail(err, PEN_BADCONF, "region = %s: expected a name such as eu-west-1", r);
     snprintf(out->region, sizeof out->region, "%s", r);
     return PEN_OK;
 }
 
-pen_status aws_endpoint_find(struct aws_endpoint *out, const struct aws_options *o, const char *service, struct pen_error *err)
+static pen_status find(struct aws_endpoint *out, const struct aws_options *o, const char *service, const struct aws_fields *profile,
+                       struct pen_error *err)
 {
     char host[300];
-    const char *url = o->endpoint ? o->endpoint : from_environment(service);
+    const char *url = o->endpoint ? o->endpoint : configured_url(service, profile);
     out->given = url != NULL;
-    pen_status st = find_region(out, o, err);
+    pen_status st = find_region(out, o, profile, err);
     if (st < 0)
         return st;
     if (!url) {
@@ -92,4 +90,14 @@ pen_status aws_endpoint_find(struct aws_endpoint *out, const struct aws_options 
         return pen_fail(err, PEN_BADCONF, "endpoint = %s: too long", url);
     snprintf(out->url, sizeof out->url, "%.*s", (int)n, url);
     return PEN_OK;
+}
+
+pen_status aws_endpoint_find(struct aws_endpoint *out, const struct aws_options *o, const char *service, struct pen_error *err)
+{
+    struct aws_fields profile = { 0 };
+    pen_status st = aws_profile_load(&profile, aws_profile_name(o), err);
+    if (st >= 0)
+        st = find(out, o, service, &profile, err);
+    aws_fields_fini(&profile);
+    return st;
 }

@@ -73,7 +73,10 @@ const struct pen_plugin s3_LTX_pen_plugin = {
     .licence = "Apache-2.0",
     .doc = "Wherever another plugin takes a path or URL, s3://BUCKET/KEY works once this plugin is installed. Its options stand in [defaults s3]; what is "
            "not said there comes from the environment and from the files that AWS's own tools use.\n\n"
-           "Credentials. access_key and secret_key, else AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.\n\n"
+           "Credentials are looked for in this order: access_key and secret_key; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; a web identity "
+           "(AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE); the profile of ~/.aws/config and ~/.aws/credentials, with role_arn by source_profile, "
+           "credential_source or web_identity_token_file, credential_process, or its keys; a container's service; the instance's metadata, version 2. A "
+           "profile that is named by option goes before the environment. Those that expire are renewed five minutes before.\n\n"
            "Commits. A log entry or another small object that must not replace one is put with If-None-Match and never sent twice: an answer that is lost, "
            "a server error and a conflict all count as unknown, and the table is read to see. Data files carry an id of their own in their metadata, so "
            "that a lost answer is settled by looking at the object. A store that ignores If-None-Match is noticed at the start by a probe.\n\n"

@@ -63,6 +63,13 @@ tests_fuzz_fuzz_kinesis_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_kinesis_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_kinesis_LDADD = plugins/kinesis/libkinesis.la core/libpenstock.la
 endif
+if PLUGIN_S3
+fuzz_programs += tests/fuzz/fuzz_aws
+tests_fuzz_fuzz_aws_SOURCES = tests/fuzz/fuzz_aws.c
+tests_fuzz_fuzz_aws_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/plugins
+tests_fuzz_fuzz_aws_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_aws_LDADD = plugins/s3/libs3.la core/libpenstock.la
+endif
 EXTRA_PROGRAMS += $(fuzz_programs)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds.py
 FUZZ_SECONDS = 600

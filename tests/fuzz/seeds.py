@@ -150,6 +150,16 @@ SEEDS = {
     "fuzz_times": [
         time("yyyy-MM-dd HH:mm:ss", "2021-01-05 12:34:56"), time("", "2021-01-05T12:34:56.123456789+05:30"), time("", "01/05/2021, 12:34:56"),
         time("yyyy/MM/dd'T'HHmm", "2021/01/05T1234")],
+    "fuzz_aws": [bytes([kind]) + text for kind, text in (
+        (0, b"[default]\nregion = eu-west-1 ; here\n[profile \"a b\"]\nrole_arn=arn:1\nsource_profile = default\ns3 =\n  x = y\n# c\n"),
+        (1, b'{"Version":1,"AccessKeyId":"A","SecretAccessKey":"S","Token":"T","Expiration":"2026-01-05T12:34:56Z"}'),
+        (2, b"<?xml version='1.0'?><R xmlns='x'><Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>S&amp;&#x41;</SecretAccessKey>"
+            b"<SessionToken><![CDATA[T]]></SessionToken><Expiration>2026-01-05T12:34:56Z</Expiration></Credentials></R>"),
+        (3, b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken><!-- c --><Contents><Key>a%20b+c</Key>"
+            b"<LastModified>2026-01-05T12:34:56.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>12</Size></Contents><CommonPrefixes/>"
+            b"<EncodingType>url</EncodingType></ListBucketResult>"),
+        (4, b"HTTP/1.1 400 Bad\r\nDate: Sun, 30 Aug 2015 12:36:00 GMT\r\nx-amzn-errortype: a#Slow:x\r\n\r\n<Error><Code>SlowDown</Code><Message>m</Message>"),
+        (4, b'HTTP/1.1 400 Bad\r\nDate: x\r\n\r\n    {"__type":"a#Throttling","message":"q\\"u"}'))],
     "fuzz_cleaners": [bytes([kind]) + b"\n".join([line(row), line({**row, "ind": 1.0, "index": "x"})])
                       for kind, row in enumerate((PIN, GEO, USER))],
     "fuzz_delta_log": [b"\n".join(map(line, DELTA)), *map(line, DELTA)],
