@@ -8,6 +8,7 @@ include tests/delta/local.mk
 include tests/s3/local.mk
 include tests/aws/local.mk
 include tests/kinesis/local.mk
+include tests/kafka/local.mk
 include tests/journal/local.mk
 include tests/file/local.mk
 include tests/http/local.mk

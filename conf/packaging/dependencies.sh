@@ -7,6 +7,9 @@ BUILD_DNF="gcc make autoconf automake libtool pkgconf-pkg-config libtool-ltdl-de
 BUILD_APK="build-base autoconf automake libtool pkgconf libltdl inih-dev cjson-dev sqlite-dev zlib-dev zstd-dev snappy-dev curl-dev openssl-dev mariadb-connector-c-dev libpq-dev libmicrohttpd-dev gnutls-dev"
 BUILD_PACMAN="base-devel libtool libinih cjson sqlite zlib zstd snappy curl openssl mariadb-libs postgresql-libs libmicrohttpd gnutls"
 
+BUILD_APT="$BUILD_APT librdkafka-dev" BUILD_DNF="$BUILD_DNF librdkafka-devel"
+BUILD_APK="$BUILD_APK librdkafka-dev" BUILD_PACMAN="$BUILD_PACMAN librdkafka"
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
     elif command -v sudo >/dev/null 2>&1; then sudo "$@"

@@ -368,7 +368,7 @@ static pen_status draw_edges(struct pen_graph *g, struct pen_config *c, struct p
 
 static void take_settings(struct pen_graph *g, const struct pen_settings *s)
 {
-    g->commit_interval = s->commit_interval;
+    g->commit_interval = g->run->commit_interval = s->commit_interval;
     g->commit_rows = s->commit_rows;
     g->commit_bytes = s->commit_bytes;
     g->memory_limit = s->memory_limit;

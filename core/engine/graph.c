@@ -127,13 +127,19 @@ static bool *find_leading(const struct pen_graph *g)
     return reach;
 }
 
+bool pen_stage_shows(const struct pen_stage *s)
+{
+    const struct pen_sink *type = s->plugin->sink;
+    return type->shown && (!type->shows || !s->sink.bytes || type->shows(s->sink.bytes));
+}
+
 /* Puts the anchor last: the last sink that shows positions itself, else the last. */
 static void order_sinks(const struct pen_graph *g, struct pen_segment_def *d)
 {
     size_t anchor = d->n_sinks - 1;
     unsigned stage;
     for (size_t i = 0; i < d->n_sinks; i++)
-        if (g->stages[d->sinks[i]].plugin->sink->shown)
+        if (pen_stage_shows(&g->stages[d->sinks[i]]))
             anchor = i;
     stage = d->sinks[anchor];
     memmove(d->sinks + anchor, d->sinks + anchor + 1, (d->n_sinks - anchor - 1) * sizeof *d->sinks);

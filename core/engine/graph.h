@@ -68,6 +68,8 @@ struct pen_graph {
     int64_t commit_interval, commit_rows, commit_bytes, memory_limit, max_errors, max_record; /* 0: no bound */
 };
 
+/* Whether its writing end shows positions itself. */
+bool pen_stage_shows(const struct pen_stage *s);
 /* A context of one end of a stage, from its template; started. type_start and type_stop are the descriptor's. */
 struct pen_instance;
 pen_status pen_instance_start(struct pen_instance *in, const struct pen_template *t,

@@ -70,6 +70,10 @@ bool pen_stored_wanted(const struct pen_host *host)
 {
     return host && host->stored_wanted;
 }
+int64_t pen_commit_interval(const struct pen_host *host)
+{
+    return host->run->commit_interval;
+}
 unsigned pen_lanes(const struct pen_host *host)
 {
     return host->run->lanes;

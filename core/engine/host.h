@@ -28,6 +28,7 @@ struct pen_run_context {
     struct pen_metrics *metrics; /* may be NULL */
     const struct pen_graph *graph; /* what runs, for pen_behind(); may be NULL */
     unsigned lanes;
+    int64_t commit_interval;     /* see pen_commit_interval() */
     bool until_end;
     bool checking;
     int wake_fd;                 /* an eventfd that stays readable once the run is to stop */

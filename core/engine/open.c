@@ -168,7 +168,7 @@ static pen_status open_sink(struct pen_segment *seg, size_t k, struct pen_error 
     g = &seg->graph->stages[sink->stage];
     sink->type = g->plugin->sink;
     sink->name = g->id;
-    sink->shows = sink->type->shown != NULL;
+    sink->shows = pen_stage_shows(g);
     sink->prefix = sink_prefix(seg, g->id);
     sink->instance = calloc(1, sizeof *sink->instance);
     if (!sink->prefix || !sink->instance)

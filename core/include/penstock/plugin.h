@@ -74,6 +74,8 @@ bool pen_stored_wanted(const struct pen_host *host);
 const char *pen_pipeline_name(const struct pen_host *host);
 const char *pen_stage_name(const struct pen_host *host);
 const char *pen_state_path(const struct pen_host *host);
+/* How long rows wait for their commit at most, microseconds; -1: no bound. For a stage that keeps something open meanwhile. */
+int64_t pen_commit_interval(const struct pen_host *host);
 /* How many lanes at most. */
 unsigned pen_lanes(const struct pen_host *host);
 /* For a source: asks the transport that reads its output `output` as `penstock transport VERB NAME` would, with that stage's options. The verb's own
@@ -277,6 +279,9 @@ struct pen_sink {
     pen_status (*shown)(void *ctx, const char *prefix,
                         pen_status (*each)(void *arg, const char *key, const struct pen_position *pos, struct pen_error *err), void *arg,
                         struct pen_error *err);
+    /* Where an option decides whether shown() is to be asked: given a context with its options set, start() not called. NULL function: where there is a
+     * shown(). */
+    bool (*shows)(const void *ctx);
     /* URL of a folder beside the data where the engine may keep chains; NULL function or PEN_SKIP: in `state`. */
     pen_status (*beside)(void *ctx, char *url, size_t size, struct pen_error *err);
     pen_status (*connect)(void *ctx, struct pen_error *err); /* as for sources */
