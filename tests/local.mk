@@ -10,6 +10,7 @@ include tests/aws/local.mk
 include tests/kinesis/local.mk
 include tests/kafka/local.mk
 include tests/journal/local.mk
+include tests/rds/local.mk
 include tests/file/local.mk
 include tests/http/local.mk
 include tests/pinterest/local.mk

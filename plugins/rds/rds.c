@@ -248,6 +248,29 @@ static pen_status outputs(void *ctx, struct pen_output **out, size_t *n, struct 
     return st;
 }
 
+/* outputs() has asked for the tables; whether their rows may be read is to be seen. */
+static pen_status connect_to(void *ctx, struct pen_error *err)
+{
+    struct rds *s = ctx;
+    struct pen_output *out;
+    struct rds_db *db = NULL;
+    size_t n;
+    pen_status st = outputs(s, &out, &n, err);
+    if (st >= 0)
+        st = s->driver->open(&db, &s->login, err);
+    for (size_t i = 0; i < s->n_tables && st >= 0; i++) {
+        struct pen_text sql = { 0 };
+        char *text;
+        rds_select(&sql, &s->tables[i]);
+        pen_text_put(&sql, " LIMIT 0");
+        text = rds_sql_take(&sql);
+        st = text ? s->driver->exec(db, text, err) : pen_fail(err, PEN_FATAL, "out of memory");
+        free(text);
+    }
+    s->driver->close(&db);
+    return st;
+}
+
 /* A column that came is worth a line; one that is gone, or of another type now, cannot be read any more. */
 pen_status rds_compare(const struct rds *s, const struct rds_table *then, struct rds_db *db, char **told, struct pen_error *err)
 {
@@ -295,6 +318,7 @@ static const struct pen_source source = {
     .start = start,
     .stop = stop,
     .outputs = outputs,
+    .connect = connect_to,
     .next_event = rds_next_event,
     .beginning = rds_beginning,
     .start_partition = rds_start_partition,

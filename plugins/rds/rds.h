@@ -107,6 +107,8 @@ struct rds_block {
     struct pen_position from, to;
     bool end;
     struct ArrowArray *batches; /* [n_tables] */
+    struct pen_position *rows;  /* [rows_cap]: where each row stands, of blocks that fill one output; else n_rows is 0 */
+    size_t n_rows, rows_cap;
     pen_status status;          /* PEN_OK, or what is to be answered with `error` */
     struct pen_error error;
 };

@@ -62,7 +62,8 @@ void rds_reader_close(void *reader)
         if (r->told)
             free(r->told[i]);
     }
-    free(r->cells), free(r->unfit), free(r->told), free(r->builders), free(r->ready.batches), free(r->made.batches);
+    free(r->cells), free(r->unfit), free(r->told), free(r->builders);
+    free(r->ready.batches), free(r->ready.rows), free(r->made.batches), free(r->made.rows);
     if (r->event_fd >= 0)
         close(r->event_fd);
     pthread_cond_destroy(&r->wake);
@@ -197,6 +198,7 @@ static pen_status hand_out(struct rds_reader *r, struct pen_read *read, struct p
     read->from = b->from;
     read->to = h->given = b->to;
     read->end = b->end;
+    read->row_positions = b->n_rows ? b->rows : NULL; /* the worker does not touch them before the next read() */
     return PEN_OK;
 }
 

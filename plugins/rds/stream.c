@@ -140,6 +140,20 @@ static pen_status position_of(const struct rds_reader *r, const struct rds_table
     return PEN_OK;
 }
 
+static pen_status note_position(struct rds_block *b, const struct pen_position *at, struct pen_error *err)
+{
+    if (b->n_rows == b->rows_cap) {
+        size_t cap = b->rows_cap ? b->rows_cap * 2 : 4096;
+        struct pen_position *v = realloc(b->rows, cap * sizeof *v);
+        if (!v)
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        b->rows = v;
+        b->rows_cap = cap;
+    }
+    b->rows[b->n_rows++] = *at;
+    return PEN_OK;
+}
+
 /* Takes rows until the batch is full or the query over (PEN_SKIP); *to: behind the last one. */
 static pen_status take_rows(struct rds_reader *r, const struct rds_job *job, size_t table, struct pen_position *to, struct pen_error *err)
 {
@@ -158,6 +172,8 @@ static pen_status take_rows(struct rds_reader *r, const struct rds_job *job, siz
         if (c->pending)
             return PEN_OK;
         st = rds_append_row(r, table, err);
+        if (st >= 0)
+            st = note_position(&r->made, &at, err);
         if (st < 0)
             return st;
         for (size_t i = 0; i < t->n_columns; i++)

@@ -96,11 +96,40 @@ rds_fit rds_text_decimal(const struct rds_column *c, struct pen_builder *b, cons
     return rds_append_decimal(b, minus ? -(rds_int128)v : (rds_int128)v);
 }
 
+static size_t digits_at(const uint8_t *text, size_t n, size_t i)
+{
+    size_t begin = i;
+    while (i < n && digit(text[i]))
+        i++;
+    return i - begin;
+}
+
+/* [-]digits[.digits][e[+-]digits], which is a number of JSON, too. */
+static bool is_number(const uint8_t *text, size_t n)
+{
+    size_t i = n > 0 && text[0] == '-', k = digits_at(text, n, i);
+    bool good = k > 0;
+    i += k;
+    if (good && i < n && text[i] == '.') {
+        k = digits_at(text, n, i + 1);
+        good = k > 0;
+        i += 1 + k;
+    }
+    if (good && i < n && (text[i] == 'e' || text[i] == 'E')) {
+        bool sign = i + 1 < n && (text[i + 1] == '-' || text[i + 1] == '+');
+        i += sign ? 2 : 1;
+        k = digits_at(text, n, i);
+        good = k > 0;
+        i += k;
+    }
+    return good && i == n;
+}
+
 rds_fit rds_text_float64(const struct rds_column *c, struct pen_builder *b, const uint8_t *text, size_t n)
 {
     double v;
     (void)c;
-    if (!pen_json_number_to_float64((const char *)text, n, &v))
+    if (!is_number(text, n) || !pen_json_number_to_float64((const char *)text, n, &v))
         return RDS_BROKEN;
     pen_builder_float64(b, v);
     return RDS_FITS;

@@ -25,6 +25,7 @@ void rds_block_clear(const struct rds *s, struct rds_block *b)
     memset(&b->error, 0, sizeof b->error);
     b->status = PEN_OK;
     b->end = false;
+    b->n_rows = 0; /* their memory stays: it may be lent */
 }
 
 /* -- connections ------------------------------------------------------------------------------------------------------------------------ */

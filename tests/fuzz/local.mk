@@ -35,6 +35,13 @@ tests_fuzz_fuzz_delta_log_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/plugins/de
 tests_fuzz_fuzz_delta_log_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_delta_log_LDADD = plugins/delta/libdelta.la core/libpenstock.la
 endif
+if PLUGIN_RDS
+fuzz_programs += tests/fuzz/fuzz_rds
+tests_fuzz_fuzz_rds_SOURCES = tests/fuzz/fuzz_rds.c
+tests_fuzz_fuzz_rds_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/plugins/rds
+tests_fuzz_fuzz_rds_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_rds_LDADD = plugins/rds/librds.la core/libpenstock.la
+endif
 if PLUGIN_JOURNAL
 fuzz_programs += tests/fuzz/fuzz_journal
 tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c plugins/journal/format.c plugins/journal/state.c plugins/journal/crc32c.c

@@ -116,6 +116,18 @@ def journal(*records):
     return b"".join(bytes([kind]) + struct.pack("<H", len(body)) + body for kind, body in records)
 
 
+def tuple_of(*values):
+    """A row of PostgreSQL's COPY BINARY."""
+    return struct.pack(">h", len(values)) + b"".join(struct.pack(">i", -1) if v is None else struct.pack(">i", len(v)) + v for v in values)
+
+
+RDS = [b"-12", b"123456789012", b"18446744073709551615", b"-1234567890.0123456789", b"999.99", b"-1.5e-300", b"\1", b"\x0a\xaa", b"\xff" * 8, b"2024-02-29",
+       b"2024-02-29 01:02:03.456789", "caf\u00e9 \u2728".encode(), b"\0\xff", b"\1", b"\x80\0", b"\x80\0\0\0", b"\x80" + b"\0" * 7, b"\x3f\xc0\0\0",
+       b"\x3f\xf8" + b"\0" * 6, struct.pack(">hhHhHHH", 3, 1, 0x4000, 4, 1234, 5678, 9000), struct.pack(">hhHhHH", 2, 0, 0, 2, 999, 9900), b"\0\0\1\0",
+       b"\0\1" + b"\0" * 6, bytes(range(16)), struct.pack(">iiiiiiii", 1, 1, 23, 2, 1, 4, 7, -1), struct.pack(">iiiiii", 1, 0, 25, 1, 1, 2) + b"ab",
+       struct.pack(">iii", 0, 0, 16)]
+
+
 def line(value):
     return json.dumps(value, ensure_ascii=False).encode()
 
@@ -164,6 +176,8 @@ SEEDS = {
                       for kind, row in enumerate((PIN, GEO, USER))],
     "fuzz_delta_log": [b"\n".join(map(line, DELTA)), *map(line, DELTA)],
     "fuzz_kinesis": [bytes([kind + (6 if kind == 3 else 0)]) + line(answer) for kind, answer in enumerate(KINESIS)],
+    "fuzz_rds": [b"\0mysql://reader:p%40ss@[::1]:3306/pinterest?socket=/run/x", b"\0postgres://h/d", b"\1" + tuple_of(*RDS), b"\1" + tuple_of(*([None] * len(RDS))),
+                 *(bytes([i + 2]) + value for i, value in enumerate(RDS))],
     "fuzz_journal": [journal((1, snapshot()), (2, commit(5)), (3, trim())), journal((0, block())), journal((2, commit(0)), (0, block()))],
 }
 
