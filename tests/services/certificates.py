@@ -11,11 +11,11 @@ def authority(folder, name="ca"):
          "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", name + ".key", "-out", name + ".pem"], "making an authority", cwd=folder)
 
 
-def issue(folder, name, ca="ca", days=30):
+def issue(folder, name, ca="ca", days=30, valid_for="DNS:localhost,IP:127.0.0.1"):
     """Makes FOLDER/NAME.key, NAME.crt (signed by CA) and NAME.pem, which is both."""
     extensions = os.path.join(folder, name + ".ext")
     with open(extensions, "w", encoding="ascii") as f:
-        f.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+        f.write("subjectAltName=%s\nbasicConstraints=CA:FALSE\n" % valid_for)
     run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name, "-keyout", name + ".key", "-out",
          name + ".csr"], "making a key", cwd=folder)
     run(["openssl", "x509", "-req", "-in", name + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key", "-CAcreateserial", "-days", str(days), "-extfile",
