@@ -19,8 +19,14 @@ struct rds_login {
     const char *tls_ca;       /* file */
     int connect_timeout;      /* seconds */
     int silence;              /* seconds in which a server says nothing before the connection is given up */
-    bool clear_text;          /* the password is a token that is sent as it is, through TLS (auth = iam) */
+    /* auth = iam: makes the password of one connection, malloc'ed, which is sent as it is, through TLS; else NULL */
+    pen_status (*token)(const struct rds_login *l, char **out, struct pen_error *err);
+    const void *source;
 };
+
+/* The password of one connection; *made holds it where it was made for this one, and is to be freed. */
+pen_status rds_password(const struct rds_login *l, char **made, const char **password, struct pen_error *err);
+void rds_password_free(char **made);
 
 #define RDS_ANSWERS 6
 /* The first row of an answer as text. */

@@ -89,7 +89,7 @@ static void set_options(MYSQL *my, const struct rds_login *l)
     mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &tls);
     mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &tls);
     mysql_options(my, MARIADB_OPT_RESTRICTED_AUTH,
-                  l->clear_text ? "mysql_clear_password" : l->tls || l->url.socket ? AUTH ",mysql_clear_password,unix_socket" : AUTH);
+                  l->token ? "mysql_clear_password" : l->tls || l->url.socket ? AUTH ",mysql_clear_password,unix_socket" : AUTH);
     if (l->tls)
         mysql_options(my, MYSQL_OPT_SSL_CA, l->tls_ca);
 }
@@ -107,6 +107,8 @@ static pen_status exec(struct rds_db *db, const char *sql, struct pen_error *err
 static pen_status db_open(struct rds_db **out, const struct rds_login *l, struct pen_error *err)
 {
     struct rds_db *db = calloc(1, sizeof *db);
+    const char *password;
+    char *made;
     pen_status st = PEN_OK;
     *out = NULL;
     if (!db || !(db->my = mysql_init(NULL))) {
@@ -115,10 +117,14 @@ static pen_status db_open(struct rds_db **out, const struct rds_login *l, struct
     }
     db->login = l;
     set_options(db->my, l);
-    if (!mysql_real_connect(db->my, l->url.host, l->url.user, l->url.password, l->url.database, (unsigned)l->url.port, l->url.socket, 0))
+    st = rds_password(l, &made, &password, err);
+    if (st < 0)
+        ; /* no password, no connection */
+    else if (!mysql_real_connect(db->my, l->url.host, l->url.user, password, l->url.database, (unsigned)l->url.port, l->url.socket, 0))
         st = failed(db, err);
     else if (l->tls && !mysql_get_ssl_cipher(db->my))
         st = pen_fail(err, PEN_FATAL, "%s: the server does not speak TLS, and tls = verify asks for it", l->label);
+    rds_password_free(&made);
     if (st >= 0) /* a sink that is out of reach for long holds up the reading: the server is to wait for us */
         st = exec(db, "SET SESSION time_zone = '+00:00', sql_mode = '', net_write_timeout = 31536000, wait_timeout = 31536000", err);
     if (st < 0) {

@@ -126,13 +126,13 @@ static void interrupt(struct rds_db *db)
     shutdown(PQsocket(db->pg), SHUT_RDWR);
 }
 
-static PGconn *dial(const struct rds_login *l)
+static PGconn *dial(const struct rds_login *l, const char *password)
 {
     char port[12], timeout[12];
     const struct rds_url *u = &l->url;
     const char *const names[] = { "host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "connect_timeout", "client_encoding",
                                   "application_name", "gssencmode", "keepalives_idle", "keepalives_interval", "keepalives_count", NULL };
-    const char *const values[] = { u->socket ? u->socket : u->host, port, u->database, u->user, u->password, l->tls ? "verify-full" : "disable",
+    const char *const values[] = { u->socket ? u->socket : u->host, port, u->database, u->user, password, l->tls ? "verify-full" : "disable",
                                    l->tls ? l->tls_ca : "", timeout, "UTF8", "penstock", "disable", "30", "10", "3", NULL };
     snprintf(port, sizeof port, "%d", u->port);
     snprintf(timeout, sizeof timeout, "%d", l->connect_timeout);
@@ -167,12 +167,17 @@ static pen_status why_not(const struct rds_login *l, const PGconn *pg, struct pe
 static pen_status db_open(struct rds_db **out, const struct rds_login *l, struct pen_error *err)
 {
     struct rds_db *db = calloc(1, sizeof *db);
+    const char *password;
+    char *made;
     PGresult *r;
-    pen_status st;
+    pen_status st = rds_password(l, &made, &password, err);
     *out = NULL;
-    if (!db || !(db->pg = dial(l))) {
+    if (st >= 0 && (!db || !(db->pg = dial(l, password))))
+        st = pen_fail(err, PEN_FATAL, "out of memory");
+    rds_password_free(&made);
+    if (st < 0) {
         free(db);
-        return pen_fail(err, PEN_FATAL, "out of memory");
+        return st;
     }
     db->login = l;
     PQsetNoticeReceiver(db->pg, no_notices, NULL);

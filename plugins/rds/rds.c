@@ -22,6 +22,14 @@ static const struct pen_option options[] = {
     { "tls", PEN_OPT_ENUM, AT(tls), "verify", 0, 0, "verify|off", 0,
       "verify: only through TLS, with the certificate and the host's name checked (not through a local socket); off: no TLS." },
     { "tls_ca", PEN_OPT_STRING, AT(tls_ca), NULL, 0, 0, NULL, 0, "File of the certificates (PEM) that the server's is checked against; the system's where not given." },
+    { "auth", PEN_OPT_ENUM, AT(auth), "password", 0, 0, "password|iam", 0,
+      "iam: the password of each connection is a token that AWS's credentials sign (RDS, Aurora); needs tls = verify." },
+    { "region", PEN_OPT_STRING, AT(aws.region), NULL, 0, 0, NULL, 0, "auth = iam: the database's region. Without it AWS_REGION, AWS_DEFAULT_REGION, the profile's." },
+    { "profile", PEN_OPT_STRING, AT(aws.profile), NULL, 0, 0, NULL, 0, "auth = iam: profile of AWS's shared configuration files. Without it AWS_PROFILE, else default." },
+    { "access_key", PEN_OPT_STRING, AT(aws.access_key), NULL, 0, 0, NULL, 0,
+      "auth = iam: id of the access key; needs secret_key. Without both, credentials are looked for where AWS's own tools look." },
+    { "secret_key", PEN_OPT_STRING, AT(aws.secret_key), NULL, 0, 0, NULL, PEN_OPTION_SECRET, "auth = iam: the access key's secret." },
+    { "session_token", PEN_OPT_STRING, AT(aws.session_token), NULL, 0, 0, NULL, PEN_OPTION_SECRET, "auth = iam: token that belongs to temporary access keys." },
     { "tables", PEN_OPT_LIST, AT(table_names), NULL, 0, 0, NULL, PEN_OPTION_REQUIRED, "Which tables, TABLE or SCHEMA.TABLE; each is an output of that name." },
     { "mode", PEN_OPT_ENUM, AT(mode), "snapshot", 0, 0, "emulate|snapshot|incremental", 0,
       "emulate: rows drawn at random, as posts arrive; snapshot: every row once, as of one moment; incremental: rows as they are added, or changed." },
@@ -152,6 +160,7 @@ static void stop(void *ctx)
     }
     free(s->tables), free(s->outputs);
     s->tables = NULL, s->outputs = NULL, s->n_tables = 0;
+    rds_iam_stop(s);
     rds_url_fini(&s->login.url);
 }
 
@@ -160,6 +169,8 @@ static pen_status start(void *ctx, const struct pen_host *host, struct pen_error
     struct rds *s = ctx;
     pen_status st = make_login(s, err);
     s->host = host;
+    if (st >= 0)
+        st = rds_iam_start(s, err);
     if (st >= 0)
         st = take_rows(s, err);
     if (st >= 0)

@@ -6,6 +6,7 @@
  *   worker.c   a thread for each lane, which waits for the server so that the lane need not
  *   emulate.c, stream.c  what a worker does: posts that arrive; rows in the order of a key
  *   watch.c    how far an incremental read may go
+ *   iam.c      passwords that AWS signs
  *   view.c     connections that see the tables as they were at one moment
  *   db.h       the database behind: mysql.c, postgres.c
  * SPDX-License-Identifier: Apache-2.0 */
@@ -14,6 +15,7 @@
 
 #include <pthread.h>
 
+#include "../aws/aws.h"
 #include "db.h"
 
 typedef enum { RDS_EMULATE, RDS_SNAPSHOT, RDS_INCREMENTAL } rds_mode;
@@ -32,13 +34,15 @@ struct rds {
     const char *url, *user, *password, *key, *updated, *rows, *tls_ca; /* options */
     struct pen_strings table_names;
     struct pen_pairs keys, updateds;
-    int mode, tls;
+    int mode, tls, auth;
+    struct aws_options aws;
     struct pen_range pause;
     int64_t seed, count, lag, poll, range, connect_timeout, silence_timeout;
 
     const struct pen_host *host;
     const struct rds_driver *driver;
     struct rds_login login;
+    struct aws_client *aws_client; /* auth = iam */
     struct rds_table *tables;
     size_t n_tables;
     struct pen_output *outputs; /* [n_tables] */
@@ -56,6 +60,10 @@ struct rds {
 pen_status rds_find_key(const struct rds *s, struct rds_table *t, struct pen_error *err);
 /* Tells of columns that came, PEN_FATAL where one that is read is gone or of another type now. */
 pen_status rds_compare(const struct rds *s, const struct rds_table *then, struct rds_db *db, char **told, struct pen_error *err);
+
+/* -- iam.c -- */
+pen_status rds_iam_start(struct rds *s, struct pen_error *err);
+void rds_iam_stop(struct rds *s);
 
 /* -- plan.c -- */
 pen_status rds_next_event(void *ctx, struct pen_partition_event *event, struct pen_error *err);

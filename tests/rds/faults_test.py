@@ -16,7 +16,7 @@ def clean(out):
 
 def one_line(db, what, out, *words, status=(1, 2)):
     """It failed, and one line says why: with the words."""
-    lines = [line for line in out.stdout.splitlines() if " error: " in line or line.startswith("penstock: mysql") or line.startswith("penstock: postgresql")]
+    lines = [line for line in out.stdout.splitlines() if " error: " in line or line.startswith("penstock: in: ")]
     good = out.returncode in status and clean(out.stdout) and len(lines) == 1 and all(w in lines[0] for w in words)
     ok(good, "%s: %s" % (db.name, what), out.returncode, out.stdout)
 
