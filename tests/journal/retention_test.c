@@ -126,6 +126,31 @@ static void test_full_wait__waits_for_the_slowest(void)
     ok(holds(&fast, next - 10, next - 10, next), "after all the removing the rest is still read");
 }
 
+/* A plan that is larger than the limit goes in where it is alone, in several files; none of them may go before the reader has settled it. */
+static void test_full_wait__keeps_what_is_beyond_the_limit(void)
+{
+    struct options o = options_for(fresh_path());
+    struct out out;
+    struct in in;
+    struct pen_error err = { 0 };
+    pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
+    bool written = true;
+    o.retention_bytes = 1 << 20;
+    o.segment_size = 64 << 10;
+    o.reader = "slow";
+    in_open(&in, &o, 0, &err);
+    out_open(&out, &o, 1, &err);
+    for (uint64_t i = 0; i < 20 && written; i++)
+        written = out_write(&out, 0, i * BATCH, BATCH, true, &err) == PEN_OK;
+    out_commit(&out, "large", KEY, UINT64_MAX, 20 * BATCH, &outcome, &err);
+    journal_sink.maintain(out.ctx, &err);
+    ok(written && outcome == PEN_PUBLISH_DONE && folder_bytes(o.path) > 1 << 20 && count_files(o.path, ".segment") > 1,
+       "a plan larger than the limit goes in, %u files", count_files(o.path, ".segment"));
+    ok(in_expect(&in, 0, 20 * BATCH), "and stays until its reader has settled it");
+    in_close(&in);
+    out_close(&out);
+}
+
 static void test_full_drop__drops_and_counts(void)
 {
     struct options o = options_for(fresh_path());
@@ -314,6 +339,7 @@ static void test_log__is_followed_by_another_and_removed(void)
 int main(void)
 {
     test_full_wait__waits_for_the_slowest();
+    test_full_wait__keeps_what_is_beyond_the_limit();
     test_full_drop__drops_and_counts();
     test_forgotten_reader__holds_nothing();
     test_retention_time__goes_by_the_files_own_ages();
