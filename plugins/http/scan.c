@@ -10,6 +10,8 @@
 
 void scan_init(struct scan *s, char *text, size_t n)
 {
+    static char nothing[1];
+    text = text ? text : nothing;
     *s = (struct scan){ .p = text, .end = text + n, .begin = text };
 }
 

@@ -56,6 +56,13 @@ tests_fuzz_fuzz_csv_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_csv_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_csv_LDADD = core/libpenstock.la
 endif
+if PLUGIN_HTTP
+fuzz_programs += tests/fuzz/fuzz_http
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(http_api_sources)
+tests_fuzz_fuzz_http_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_http_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_http_LDADD = core/libpenstock.la
+endif
 if PLUGIN_PARQUET
 fuzz_programs += tests/fuzz/fuzz_parquet
 tests_fuzz_fuzz_parquet_SOURCES = tests/fuzz/fuzz_parquet.c

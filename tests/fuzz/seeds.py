@@ -178,6 +178,14 @@ SEEDS = {
     "fuzz_kinesis": [bytes([kind + (6 if kind == 3 else 0)]) + line(answer) for kind, answer in enumerate(KINESIS)],
     "fuzz_rds": [b"\0mysql://reader:p%40ss@[::1]:3306/pinterest?socket=/run/x", b"\0postgres://h/d", b"\1" + tuple_of(*RDS), b"\1" + tuple_of(*([None] * len(RDS))),
                  *(bytes([i + 2]) + value for i, value in enumerate(RDS))],
+    "fuzz_http": [f"{line}\n{body}".encode() for line, body in (
+        ("POST /topics/pin", '{"records":[{"value":{"a":[1,-2.5e3,"\\u00e9"]},"key":"k","partition":3},{"value":null}],"key_schema_id":1}'),
+        ("POST /topics/pin/partitions/2", '{"records":[{"value":"AP8=","key":"aw=="}]}'),
+        ("POST /v3/clusters/c/topics/pin/records", '{"partition_id":1,"headers":[{"name":"h\\n","value":"AA=="}],"key":{"type":"STRING","data":"k"},"value":{"type":'
+         '"JSON","data":{}},"timestamp":"2021-02-05T19:14:42Z"} {"value":{"type":"BINARY","data":"AP8="}}'),
+        ("PUT /streams/pin/record", '{"StreamName":"pin","Data":{"a":1},"PartitionKey":"k"}'),
+        ("PUT /streams/pin/records", '{"records":[{"data":"x","partition-key":"1"}],"Records":[{"Data":1,"PartitionKey":"2"}]}'),
+        ("POST /ingest/pin", '{"a":1}\n\n[true,false]\r\n"x"'), ("DELETE /streams/p%69n", ""), ("GET /topics/a%2e%2e/partitions/77", ""))],
     "fuzz_journal": [journal((1, snapshot()), (2, commit(5)), (3, trim())), journal((0, block())), journal((2, commit(0)), (0, block()))],
 }
 
