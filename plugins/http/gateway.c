@@ -142,7 +142,9 @@ static pen_status gateway_start(void *ctx, const struct pen_host *host, struct p
     g->listen_fd = g->wake_server = g->wake_lane = -1;
     atomic_store(&g->max_record, SIZE_MAX);
     pthread_mutex_init(&g->lock, NULL);
-    st = make_routes(g, err);
+    st = listen_check(g->o.listen, err);
+    if (st >= 0)
+        st = make_routes(g, err);
     if (st >= 0)
         st = access_start(g, err);
     if (st >= 0) {

@@ -128,7 +128,9 @@ void requests_push(struct requests *q, struct request *r);
 void requests_join(struct requests *q, struct requests *from);
 
 /* -- listen.c -- */
-/* Opens the socket that `listen` names. */
+/* Whether it is HOST:PORT. */
+pen_status listen_check(const char *listen, struct pen_error *err);
+/* Opens the socket that `listen` names, which has been checked. */
 pen_status listen_open(struct gateway *g, struct pen_error *err);
 /* Whether only this machine can reach it. */
 bool listen_is_local(const char *listen);

@@ -30,6 +30,12 @@ static bool take_apart(const char *listen, char host[256], char port[8])
     return true;
 }
 
+pen_status listen_check(const char *listen, struct pen_error *err)
+{
+    char host[256], port[8];
+    return take_apart(listen, host, port) ? PEN_OK : pen_fail(err, PEN_BADCONF, "listen = %s: expected HOST:PORT", listen);
+}
+
 bool listen_is_local(const char *listen)
 {
     char host[256], port[8];
@@ -65,9 +71,7 @@ pen_status listen_open(struct gateway *g, struct pen_error *err)
     struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
     char host[256], port[8];
     int e;
-    if (!take_apart(g->o.listen, host, port))
-        return pen_fail(err, PEN_BADCONF, "listen = %s: expected HOST:PORT", g->o.listen);
-    if (pen_checking(g->host))
+    if (pen_checking(g->host) || !take_apart(g->o.listen, host, port))
         return PEN_OK;
     if ((e = getaddrinfo(host, port, &hints, &found)) != 0)
         return pen_fail(err, PEN_BADCONF, "listen = %s: %s", g->o.listen, gai_strerror(e));
