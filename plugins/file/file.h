@@ -1,6 +1,6 @@
 /* file.h - what the parts of the file plugin share.
  *
- * Source: listing.c finds files, catalog.c knows them and their ranges (and knows them again), source.c answers the engine's control thread,
+ * Source: listing.c finds files, objects.c those in a store, catalog.c knows them and their ranges (and knows them again), source.c answers the engine's control thread,
  * reader.c reads for a lane, through stream.c (plain, gzip, zstd), csv.c (rows as JSON objects) and pace.c (rates and replay).
  * Sink: sink.c for the lanes, publish.c for what becomes visible.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -36,8 +36,17 @@ struct listing {
 /* Every file that the paths lead to (files, globs, folders and what lies below them), each once, sorted within one path. Folders give
  * what has a known extension (any: all of it), and nothing whose name begins with '.' or '_'. PEN_FATAL for what cannot be read, and, unless
  * `patient`, for a path that is not there. */
-pen_status listing_make(struct listing *out, const struct pen_strings *paths, bool any, bool patient, struct pen_error *err);
+pen_status listing_make(struct listing *out, const struct pen_host *host, const struct pen_strings *paths, bool any, bool patient,
+                        struct pen_error *err);
+pen_status listing_add(struct listing *l, const char *path, uint64_t dev, uint64_t ino, uint64_t size, struct pen_error *err);
 void listing_fini(struct listing *l);
+
+/* An object of a store stands under this device; its inode is made of URL and tag. */
+#define FILE_OBJECT UINT64_MAX
+bool object_is_url(const char *path);
+uint64_t object_ino(const char *url, const char *tag);
+/* What a URL leads to: one object, those that a pattern takes in, or what lies below it. PEN_RETRY where the store is out of reach. */
+pen_status objects_list(struct listing *l, const struct pen_host *host, const char *url, bool any, bool patient, struct pen_error *err);
 
 /* Strings that never move and are freed all at once. */
 struct arena;
@@ -118,15 +127,20 @@ pen_status identity_holds(const struct identity *id, int fd, const char *path, b
 
 /* Bytes of a file, decompressed. */
 struct stream {
-    int fd; /* -1: closed */
+    int fd; /* -1: closed, or an object */
+    const struct pen_host *object; /* for its store; NULL: a file */
+    char *ahead;                   /* of an object: bytes from ahead_at on */
+    uint64_t ahead_at;
+    size_t n_ahead;
     file_codec codec;
     uint64_t at; /* offset of the next byte, of the decompressed bytes */
     const char *path;
     struct inflater *inflater;
 };
-/* Takes the descriptor over, also on failure. Decompressed bytes before `at` are thrown away. */
-pen_status stream_open(struct stream *s, int fd, file_codec codec, const char *path, uint64_t at, struct pen_error *err);
-/* *got = 0 at the end of the file as it is now. */
+/* Takes the descriptor over, also on failure; with `object` (the source's host) the path is a URL, and there is none. Decompressed bytes before `at` are
+ * thrown away. */
+pen_status stream_open(struct stream *s, int fd, const struct pen_host *object, file_codec codec, const char *path, uint64_t at, struct pen_error *err);
+/* *got = 0 at the end of the file as it is now. PEN_RETRY where a store is out of reach: open it again then. */
 pen_status stream_read(struct stream *s, void *out, size_t n, size_t *got, struct pen_error *err);
 void stream_close(struct stream *s); /* and the descriptor */
 
@@ -172,6 +186,8 @@ struct range_view {
     file_codec codec;
 };
 void source_view(struct file_source *s, uint32_t range, struct range_view *out);
+/* Whether the object is there as it was listed; PEN_SKIP: not so. */
+pen_status object_unchanged(const struct pen_host *host, const struct range_view *v, struct pen_error *err);
 /* Looks for a file that has left its path in the path's folder; its new path, or NULL. Any thread, without the lock. */
 const char *source_locate(struct file_source *s, uint32_t range);
 

@@ -64,7 +64,7 @@ void file_kind(const char *path, file_format *format, file_codec *codec, bool *k
     *known = *format == FILE_CSV || ends_in(path, n, ".jsonl") || ends_in(path, n, ".json");
 }
 
-static pen_status add(struct listing *l, const char *path, const struct stat *st, struct pen_error *err)
+pen_status listing_add(struct listing *l, const char *path, uint64_t dev, uint64_t ino, uint64_t size, struct pen_error *err)
 {
     if (l->n == l->room) {
         size_t room = l->room ? l->room * 2 : 64;
@@ -77,8 +77,13 @@ static pen_status add(struct listing *l, const char *path, const struct stat *st
     const char *name = arena_string(&l->names, path, strlen(path));
     if (!name)
         return pen_fail(err, PEN_FATAL, "out of memory");
-    l->v[l->n++] = (struct listed){ name, (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size };
+    l->v[l->n++] = (struct listed){ name, dev, ino, size };
     return PEN_OK;
+}
+
+static pen_status add(struct listing *l, const char *path, const struct stat *st, struct pen_error *err)
+{
+    return listing_add(l, path, (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size, err);
 }
 
 /* What lies below a folder. Links to folders are not followed, so that there is no way round in a circle. */
@@ -176,14 +181,15 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct listed *)a)->path, ((const struct listed *)b)->path);
 }
 
-pen_status listing_make(struct listing *out, const struct pen_strings *paths, bool any, bool patient, struct pen_error *err)
+pen_status listing_make(struct listing *out, const struct pen_host *host, const struct pen_strings *paths, bool any, bool patient,
+                        struct pen_error *err)
 {
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < paths->n; i++) {
         struct stat st;
         size_t first = out->n;
         bool pattern = strpbrk(paths->v[i], "*?[") && lstat(paths->v[i], &st) != 0;
-        pen_status status = pattern ? add_glob(out, paths->v[i], any, err) : add_path(out, paths->v[i], any, patient, err);
+        pen_status status = object_is_url(paths->v[i]) ? objects_list(out, host, paths->v[i], any, patient, err) : pattern ? add_glob(out, paths->v[i], any, err) : add_path(out, paths->v[i], any, patient, err);
         if (status < 0) {
             listing_fini(out);
             return status;

@@ -1,5 +1,5 @@
 # The file plugin.
-file_sources = plugins/file/file.h plugins/file/listing.c plugins/file/catalog.c plugins/file/source.c plugins/file/stream.c \
+file_sources = plugins/file/file.h plugins/file/listing.c plugins/file/objects.c plugins/file/catalog.c plugins/file/source.c plugins/file/stream.c \
 	plugins/file/reader.c plugins/file/csv.h plugins/file/csv.c plugins/file/replay.h plugins/file/replay.c \
 	plugins/file/sink.h plugins/file/sink.c plugins/file/rows.c plugins/file/output.c plugins/file/publish.c plugins/file/file.c
 if PLUGIN_FILE

@@ -103,6 +103,8 @@ static pen_status open_file(struct reader *r, uint32_t id, int *fd, struct pen_e
         bool same = false;
         int saved;
         source_view(r->source, id, v);
+        if (v->dev == FILE_OBJECT)
+            return object_unchanged(r->source->host, v, err);
         *fd = open(v->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         saved = errno;
         if (*fd >= 0 && fstat(*fd, &st) == 0 && identity_holds(&v->id, *fd, v->path, &same, NULL) == PEN_OK && same)
@@ -138,7 +140,7 @@ static pen_status open_current(struct reader *r, uint32_t i, struct pen_error *e
         begin = 0; /* the names are there */
     else if (r->view.codec == FILE_PLAIN && s->pos > 0 && s->pos == r->view.begin)
         begin--; /* only the byte before tells whether a line begins here */
-    pen_status status = stream_open(&r->stream, fd, r->view.codec, r->view.path, begin, err);
+    pen_status status = stream_open(&r->stream, fd, r->view.dev == FILE_OBJECT ? r->source->host : NULL, r->view.codec, r->view.path, begin, err);
     if (status == PEN_OK)
         r->current = i;
     return status;
@@ -450,8 +452,8 @@ static pen_status at_eof(struct reader *r, struct slot *s, bool waits, struct pe
 {
     const struct range_view *v = &r->view;
     uint64_t expected = v->end != UINT64_MAX ? v->end : v->size;
-    struct stat st;
-    if (fstat(r->stream.fd, &st) != 0)
+    struct stat st = { .st_size = (off_t)v->size };
+    if (v->dev != FILE_OBJECT && fstat(r->stream.fd, &st) != 0)
         return pen_fail(err, PEN_FATAL, "%s: %s", v->path, strerror(errno));
     if (v->codec != FILE_PLAIN)
         s->pos0 = (uint64_t)st.st_size;
@@ -486,7 +488,7 @@ static pen_status read_current(struct reader *r, struct pen_read *read, struct p
     const struct range_view *v = &r->view;
     struct pen_intake *in = read->intakes[0];
     bool until_end = pen_until_end(r->source->host), plain = v->codec == FILE_PLAIN;
-    bool follows = r->source->follow && plain, waits = follows && !until_end;
+    bool follows = r->source->follow && plain && v->dev != FILE_OBJECT, waits = follows && !until_end;
     uint64_t end = v->end != UINT64_MAX || !plain || waits ? v->end : v->size; /* of the range in this run */
     uint64_t limit = s->bound > s->pos && s->bound < end ? s->bound : end;
     struct pen_position from = position(s, v->codec);
@@ -499,9 +501,19 @@ static pen_status read_current(struct reader *r, struct pen_read *read, struct p
         status = align(r, s, end, err);
     if (status == PEN_OK)
         status = feed(r, s, limit, !follows, in, read, err);
+    int64_t rows = pen_intake_rows(in);
+    if (status == PEN_RETRY) { /* an object out of reach: what there is of it goes first, the rest is asked for again */
+        read->to = position(s, v->codec);
+        close_current(r);
+        if (rows == 0)
+            return status;
+        memset(err, 0, sizeof *err);
+        read->partition = s->id;
+        read->from = from;
+        return PEN_OK;
+    }
     if (status < 0)
         return status;
-    int64_t rows = pen_intake_rows(in);
     bool ended = s->pos >= end && !r->passed;
     if (status == PEN_SKIP && r->eof && !ended && rows == 0) {
         if ((status = at_eof(r, s, waits, err)) < 0)
@@ -561,7 +573,7 @@ pen_status file_read(void *reader, struct pen_read *read, struct pen_error *err)
                 continue;
             }
             if (status < 0 || (status = open_current(r, i, err)) < 0)
-                return status;
+                return status; /* PEN_RETRY: nothing is open */
             if (status == PEN_SKIP)
                 return give_up(r, i, read);
         }

@@ -18,7 +18,8 @@ enum { START_EARLIEST, START_LATEST };
 
 static const struct pen_option options[] = {
     { "path", PEN_OPT_LIST, offsetof(struct file_source, path), NULL, 0, 0, NULL, PEN_OPTION_REQUIRED,
-      "Files, patterns such as logs/*.jsonl, and folders, of which all that lies below them is read. .gz and .zst are decompressed." },
+      "Files, patterns such as logs/*.jsonl, and folders, of which all that lies below them is read; also in a store: s3://lake/topics/pin/partition=*/*.json. "
+      ".gz and .zst are decompressed." },
     { "format", PEN_OPT_ENUM, offsetof(struct file_source, format), "auto", 0, 0, "auto|jsonl|csv", 0,
       "auto goes by the extension: .csv is CSV, all else JSON lines, and of a folder only .jsonl, .json and .csv are read." },
     { "follow", PEN_OPT_BOOL, offsetof(struct file_source, follow), "no", 0, 0, NULL, 0,
@@ -93,10 +94,10 @@ static uint64_t offset_of(const struct pen_position *p)
     return p->n ? p->w[p->n - 1] : 0;
 }
 
-/* Compressed files can only be read from their beginning, rows of CSV may hold line breaks, and times are replayed in order. */
+/* Compressed files can only be read from their beginning, rows of CSV may hold line breaks, objects are many and small, and times are replayed in order. */
 static bool in_one_range(const struct file_source *s, const struct known_file *f)
 {
-    return f->codec != FILE_PLAIN || f->format == FILE_CSV || s->replay.column;
+    return f->codec != FILE_PLAIN || f->format == FILE_CSV || f->dev == FILE_OBJECT || s->replay.column;
 }
 
 static bool is_done(const struct file_source *s, uint32_t range)
@@ -108,7 +109,7 @@ static bool is_done(const struct file_source *s, uint32_t range)
     if (f->codec != FILE_PLAIN)
         return r->size != 0 && r->size >= f->size;
     uint64_t end = catalog_end(&s->catalog, range);
-    return r->at >= (end != UINT64_MAX ? end : s->follow ? end : f->size);
+    return r->at >= (end != UINT64_MAX ? end : s->follow && f->dev != FILE_OBJECT ? end : f->size);
 }
 
 static pen_status offer(struct file_source *s, uint32_t range, struct pen_error *err)
@@ -201,6 +202,10 @@ static pen_status found(struct file_source *s, uint32_t file, const char *path, 
 static pen_status is_same(const struct catalog *c, uint32_t file, const char *path, bool *same, struct stat *st, struct pen_error *err)
 {
     const struct known_file *f = &c->files[file];
+    if (f->dev == FILE_OBJECT) { /* key and tag are its inode */
+        *same = false;
+        return PEN_SKIP;
+    }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     *same = false;
     if (fd < 0)
@@ -227,6 +232,8 @@ static pen_status known_by_inode(struct file_source *s, const struct listed *l, 
             f->size = l->size;
             return PEN_OK;
         }
+        if (l->dev == FILE_OBJECT && strcmp(f->path, l->path) == 0)
+            return found(s, file, l->path, l->dev, l->ino, l->size, err);
         pen_status status = is_same(c, file, l->path, &same, &st, err);
         if (status != PEN_OK)
             return status == PEN_SKIP ? PEN_OK : status;
@@ -245,12 +252,20 @@ static bool was_seen(const struct file_source *s, const struct listed *l)
     return false;
 }
 
+static pen_status add_new(struct file_source *s, const struct listed *l, const struct identity *id, struct pen_error *err)
+{
+    uint32_t file = catalog_add_file(&s->catalog, l->path, id);
+    return file == FILE_NONE ? pen_fail(err, PEN_FATAL, "out of memory") : found(s, file, l->path, l->dev, l->ino, l->size, err);
+}
+
 /* Second pass: a known file that was copied over itself, or a new one. */
 static pen_status known_by_path(struct file_source *s, const struct listed *l, struct pen_error *err)
 {
     struct catalog *c = &s->catalog;
     if (l->size == 0 || was_seen(s, l))
         return PEN_OK; /* an empty file has nothing to be known by, nor to be read */
+    if (l->dev == FILE_OBJECT)
+        return add_new(s, l, &(struct identity){ .dev = l->dev, .ino = l->ino }, err);
     uint32_t file = catalog_by_path(c, l->path, FILE_NONE);
     for (; file != FILE_NONE; file = catalog_by_path(c, l->path, file)) {
         struct stat st;
@@ -274,8 +289,7 @@ static pen_status known_by_path(struct file_source *s, const struct listed *l, s
     close(fd);
     if (status < 0 || id.head_size == 0 || (s->follow && !whole && is_plain(l->path)))
         return status; /* half a line is little to be known by, and nothing to be read */
-    file = catalog_add_file(c, l->path, &id);
-    return file == FILE_NONE ? pen_fail(err, PEN_FATAL, "out of memory") : found(s, file, l->path, l->dev, l->ino, l->size, err);
+    return add_new(s, l, &id, err);
 }
 
 /* Whether folder/name is this file; then it has been found (move_only: it lies there, and no more). */
@@ -375,7 +389,7 @@ static pen_status look_for_missing(struct file_source *s, struct pen_error *err)
 static pen_status list(struct file_source *s, struct pen_error *err)
 {
     int64_t began = pen_now(s->host);
-    pen_status status = listing_make(&s->listing, &s->path, s->format != FILE_AUTO, s->follow, err);
+    pen_status status = listing_make(&s->listing, s->host, &s->path, s->format != FILE_AUTO, s->follow, err);
     if (status < 0)
         return status;
     if (s->listings == 0 && s->listing.n == 0)
@@ -462,6 +476,9 @@ static pen_status next_event(void *ctx, struct pen_partition_event *event, struc
 static pen_status last_line(const struct known_file *f, uint64_t *at, struct pen_error *err)
 {
     char block[65536];
+    *at = f->size;
+    if (f->dev == FILE_OBJECT)
+        return PEN_OK;
     int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return pen_fail(err, PEN_FATAL, "%s: cannot open: %s", f->path, strerror(errno));

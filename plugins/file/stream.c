@@ -14,6 +14,7 @@
 #include <zstd.h>
 
 #define INPUT 131072
+#define AHEAD ((size_t)4 << 20) /* of an object, bytes a request */
 
 struct inflater {
     z_stream z;
@@ -24,9 +25,32 @@ struct inflater {
     unsigned char in[INPUT];
 };
 
-/* Reads what lies at `at`; 0 at the end. */
-static pen_status read_at(const struct stream *s, void *out, size_t n, uint64_t at, size_t *got, struct pen_error *err)
+/* The same of an object: a store is asked for a good deal at a time. */
+static pen_status read_object(struct stream *s, void *out, size_t n, uint64_t at, size_t *got, struct pen_error *err)
 {
+    if (at < s->ahead_at || at >= s->ahead_at + s->n_ahead) {
+        pen_status status;
+        if (!s->ahead && !(s->ahead = malloc(AHEAD)))
+            return pen_fail(err, PEN_FATAL, "out of memory");
+        s->ahead_at = at;
+        s->n_ahead = 0;
+        status = pen_store_read(s->object, s->path, (int64_t)at, s->ahead, AHEAD, &s->n_ahead, err);
+        if (status == PEN_SKIP)
+            return pen_fail(err, PEN_FATAL, "%s: vanished while it was read, at byte %" PRIu64, s->path, at);
+        if (status < 0)
+            return status;
+    }
+    *got = s->n_ahead - (size_t)(at - s->ahead_at);
+    *got = *got < n ? *got : n;
+    memcpy(out, s->ahead + (at - s->ahead_at), *got);
+    return PEN_OK;
+}
+
+/* Reads what lies at `at`; 0 at the end. */
+static pen_status read_at(struct stream *s, void *out, size_t n, uint64_t at, size_t *got, struct pen_error *err)
+{
+    if (s->object)
+        return read_object(s, out, n, at, got, err);
     for (;;) {
         ssize_t r = pread(s->fd, out, n, (off_t)at);
         if (r < 0 && errno == EINTR)
@@ -128,11 +152,12 @@ static pen_status skip_to(struct stream *s, uint64_t at, struct pen_error *err)
     return status;
 }
 
-pen_status stream_open(struct stream *s, int fd, file_codec codec, const char *path, uint64_t at, struct pen_error *err)
+pen_status stream_open(struct stream *s, int fd, const struct pen_host *object, file_codec codec, const char *path, uint64_t at, struct pen_error *err)
 {
     pen_status status = PEN_OK;
-    *s = (struct stream){ .fd = fd, .codec = codec, .path = path };
-    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    *s = (struct stream){ .fd = fd, .object = object, .codec = codec, .path = path };
+    if (!object)
+        posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     if (codec == FILE_PLAIN) {
         s->at = at;
         return PEN_OK;
@@ -163,4 +188,6 @@ void stream_close(struct stream *s)
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
+    free(s->ahead);
+    s->ahead = NULL;
 }
