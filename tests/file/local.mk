@@ -1,7 +1,7 @@
 # tests/file. The sources of the plugins are built into the tests, which bring an intake of their own.
 if PLUGIN_FILE
 check_PROGRAMS += tests/file/source_test tests/file/torture_test
-TESTS += tests/file/source_test tests/file/torture_test
+TESTS += tests/file/source_test tests/file/torture_test tests/file/objects.py
 endif
 if PLUGIN_GENERATE
 check_PROGRAMS += tests/file/generate_test
@@ -10,7 +10,7 @@ if PLUGIN_FILE
 TESTS += tests/file/pipeline_test.sh tests/file/follow_test.py tests/file/sink_test.py
 endif
 endif
-EXTRA_DIST += tests/file/generate_test.py tests/file/pipeline_test.sh tests/file/follow_test.py tests/file/sink_test.py
+EXTRA_DIST += tests/file/objects.py tests/file/generate_test.py tests/file/pipeline_test.sh tests/file/follow_test.py tests/file/sink_test.py
 tests_file_driver = tests/file/driver.c tests/file/driver.h tests/tap.h
 tests_file_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/core -I$(top_srcdir)
 tests_file_source_test_SOURCES = tests/file/source_test.c $(tests_file_driver) $(file_sources)
