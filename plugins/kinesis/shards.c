@@ -79,8 +79,9 @@ static pen_status take_list(struct source *s, const struct kin_shards *list, con
         s->shards[i]->listed = false;
     for (size_t i = 0; i < list->n && st >= 0; i++) {
         struct shard *sh = shard_find(s, list->v[i].name);
-        if (sh) {
-            sh->is = list->v[i];
+        if (sh) { /* all that can change is that it ends; its name is read without the lock */
+            sh->is.closed = list->v[i].closed;
+            sh->is.last = list->v[i].last;
             sh->listed = true;
         } else {
             st = add_shard(s, &list->v[i], err);

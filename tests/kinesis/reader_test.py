@@ -133,6 +133,7 @@ def where_it_begins():
     fill(k, "s", 100)
     with Pipe(k, reader(more="start = latest\n")) as p:
         time.sleep(1.1)  # the service tells its time in seconds
+        k.calls.clear()
         run = p.start()
         ok(wait_until(lambda: k.calls.count("GetRecords") > 2, 30), "start = latest begins")
         run.kill()
