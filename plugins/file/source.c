@@ -26,7 +26,7 @@ static const struct pen_option options[] = {
       "Whether to wait for more lines and more files, also when a file is renamed (log rotation)." },
     { "poll", PEN_OPT_DURATION, offsetof(struct file_source, poll), "250ms", 1000, INT64_C(3600000000), NULL, 0,
       "How often to look for more, with follow." },
-    { "range_size", PEN_OPT_SIZE, offsetof(struct file_source, range_size), "64MiB", 1, INT64_MAX / 2, NULL, 0,
+    { "range_size", PEN_OPT_SIZE, offsetof(struct file_source, range_size), "16MiB", 1, INT64_MAX / 2, NULL, 0,
       "Files are cut into ranges of this size, which lanes read side by side." },
     { "start", PEN_OPT_ENUM, offsetof(struct file_source, start), "earliest", 0, 0, "earliest|latest", 0,
       "Where the very first run begins: latest leaves out what is there already." },
