@@ -213,7 +213,8 @@ static pen_status give_up_dictionary(struct pen_column_writer *c, struct pen_err
         memcpy(c->body.p + c->body.n, value, n);
         c->body.n += n;
     }
-    pen_dict_clear(&c->dict);
+    pen_dict_fini(&c->dict); /* it is not tried again for some row groups: a megabyte or more that the column need not hold */
+    pen_buf_free(&c->index);
     c->mode = PEN_PAGES_DIRECT;
     c->memory->given_up += c->memory->given_up < 4;
     c->memory->hopeless = 4u << c->memory->given_up;
