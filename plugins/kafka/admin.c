@@ -106,7 +106,7 @@ static pen_status create(const struct client *c, const char *topic, int32_t *n, 
         if (st == PEN_OK)
             return PEN_OK;
         st = st == PEN_SKIP ? PEN_OK : st;
-        rd_kafka_consumer_poll(c->rk, 100);
+        rd_kafka_poll(c->rk, 100);
     }
     *n = c->o->partitions > 0 ? (int32_t)c->o->partitions : 0;
     return st;

@@ -276,7 +276,7 @@ pen_status client_conf(struct client *c, rd_kafka_type_t type, rd_kafka_conf_t *
         rd_kafka_conf_destroy(conf);
         return PEN_BADCONF;
     }
-    rd_kafka_conf_enable_sasl_queue(conf, 1);
+    rd_kafka_conf_enable_sasl_queue(conf, c->o->auth == AUTH_MSK_IAM);
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
@@ -284,12 +284,25 @@ pen_status client_conf(struct client *c, rd_kafka_type_t type, rd_kafka_conf_t *
     return PEN_OK;
 }
 
+pen_status client_check(const struct pen_host *host, const struct options *o, struct pen_error *err)
+{
+    struct client c;
+    rd_kafka_conf_t *conf;
+    pen_status st;
+    client_init(&c, host, o, NULL);
+    st = client_conf(&c, RD_KAFKA_CONSUMER, &conf, err);
+    if (conf)
+        rd_kafka_conf_destroy(conf);
+    client_fini(&c);
+    return st;
+}
+
 pen_status client_new(struct client *c, rd_kafka_type_t type, rd_kafka_conf_t *conf, struct pen_error *err)
 {
     char why[384];
     c->rk = rd_kafka_new(type, conf, why, sizeof why);
     if (c->rk) { /* tokens are refreshed whoever polls */
-        rd_kafka_error_t *error = c->o->auth >= AUTH_OAUTHBEARER ? rd_kafka_sasl_background_callbacks_enable(c->rk) : NULL;
+        rd_kafka_error_t *error = c->o->auth == AUTH_MSK_IAM ? rd_kafka_sasl_background_callbacks_enable(c->rk) : NULL;
         if (!error)
             return PEN_OK;
         pen_fail(err, PEN_FATAL, "kafka %s: %s", c->o->brokers, rd_kafka_error_string(error));

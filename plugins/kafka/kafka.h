@@ -64,6 +64,8 @@ pen_status client_conf(struct client *c, rd_kafka_type_t type, rd_kafka_conf_t *
 pen_status client_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct pen_error *err);
 /* Whether the file sets librdkafka.NAME, so that a default of ours gives way. */
 bool client_is_given(const struct options *o, const char *name);
+/* Whether librdkafka takes the options. */
+pen_status client_check(const struct pen_host *host, const struct options *o, struct pen_error *err);
 /* Makes the client; takes conf over, whatever comes of it. */
 pen_status client_new(struct client *c, rd_kafka_type_t type, rd_kafka_conf_t *conf, struct pen_error *err);
 void client_fini(struct client *c); /* destroys the client, too */

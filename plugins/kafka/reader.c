@@ -46,7 +46,7 @@ static pen_status source_start(void *ctx, const struct pen_host *host, struct pe
 {
     struct source *s = ctx;
     s->host = host;
-    if (kafka_check_options(&s->o, err) < 0)
+    if (kafka_check_options(&s->o, err) < 0 || client_check(host, &s->o, err) < 0)
         return PEN_BADCONF;
     if (!pen_checking(host) && !target_is_fixed(s->o.topic)) /* one that is only written is looked at, too */
         return pen_fail(err, PEN_BADCONF, "topic = %s: {output} is for topics that are only written", s->o.topic);

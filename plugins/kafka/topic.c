@@ -109,9 +109,7 @@ pen_status asker_open(struct client *c, const struct pen_host *host, const struc
     st = client_conf(c, RD_KAFKA_CONSUMER, &conf, err);
     if (st == PEN_OK)
         st = client_new(c, RD_KAFKA_CONSUMER, conf, err);
-    if (st == PEN_OK)
-        rd_kafka_poll_set_consumer(c->rk);
-    else
+    if (st != PEN_OK)
         client_fini(c);
     return st;
 }
@@ -125,15 +123,12 @@ pen_status topic_reach(const struct client *c, struct pen_error *err)
     for (;;) {
         const rd_kafka_metadata_t *md = NULL;
         rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, NULL, &md, 500);
-        rd_kafka_message_t *m;
         pen_status st;
         if (!code) {
             rd_kafka_metadata_destroy(md);
             return PEN_OK;
         }
-        m = rd_kafka_consumer_poll(c->rk, 50);
-        if (m)
-            rd_kafka_message_destroy(m);
+        rd_kafka_poll(c->rk, 50);
         st = client_trouble(mine, err);
         if (st == PEN_FATAL)
             return st;

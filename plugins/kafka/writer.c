@@ -1,6 +1,7 @@
 /* writer.c - the writing end: rows of raw messages become records, and a plan is staged once the brokers have stored all of its own. With
  * exactly_once = yes they lie in a transaction until the plan is published (txn.c); else they are seen at once, and the engine keeps the
  * positions. SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "txn.h"
 
 #define SLOTS 1024
+#define OPEN_AGAIN_MS 1000
 
 struct sink {
     struct options o; /* first: see kafka_options */
@@ -64,7 +66,7 @@ static pen_status sink_start(void *ctx, const struct pen_host *host, struct pen_
 {
     struct sink *s = ctx;
     s->host = host;
-    if (kafka_check_options(&s->o, err) < 0 || (s->o.exactly_once && check_interval(s, err) < 0))
+    if (kafka_check_options(&s->o, err) < 0 || client_check(host, &s->o, err) < 0 || (s->o.exactly_once && check_interval(s, err) < 0))
         return PEN_BADCONF;
     pthread_mutex_init(&s->lock, NULL);
     return PEN_OK;
@@ -119,14 +121,27 @@ static pen_status ensure(struct sink *s, const char *topic, const char **out, st
     return st;
 }
 
-static pen_status sink_open(void *ctx, struct pen_error *err)
+static pen_status open_once(struct sink *s, struct pen_error *err)
 {
-    struct sink *s = ctx;
     const char *topic;
     pen_status st = target_is_fixed(s->o.topic) ? ensure(s, s->o.topic, &topic, err) : PEN_OK;
     if (st < 0)
         return st;
     return s->o.exactly_once ? txns_open(&s->txns, s->host, &s->o, err) : producer_open(&s->producer, s->host, &s->o, NULL, err);
+}
+
+/* Brokers that are away at the start are waited for, as they are later. */
+static pen_status sink_open(void *ctx, struct pen_error *err)
+{
+    struct sink *s = ctx;
+    pen_status st;
+    while ((st = open_once(s, err)) == PEN_RETRY && !pen_stopping(s->host)) {
+        struct pollfd wake = { pen_wake_fd(s->host), POLLIN, 0 };
+        pen_log(s->host, PEN_LOG_WARN, "%s", err->msg);
+        memset(err, 0, sizeof *err);
+        poll(&wake, 1, OPEN_AGAIN_MS);
+    }
+    return st;
 }
 
 static bool sink_shows(const void *options)

@@ -9,7 +9,7 @@ skip_unless_there("kafka")
 
 
 def starts(k):
-    k.create_topic("starts", partitions=2)
+    k.create_topic("starts", partitions=2, retention__ms=-1)  # its records are old
     produce(k, "starts", [line(post(i), partition=i % 2, ms=1600000000000 + i * 1000) for i in range(100)])
     with Folder("starts") as f:
         for start, rows, what in [("stored", 100, "stored, with nothing stored, is earliest"), ("earliest", 100, "earliest"), ("latest", 0, "latest"),

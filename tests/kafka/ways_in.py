@@ -61,9 +61,13 @@ def ways(k):
 
 def verbs(k):
     at = ["--plugin=kafka", "--brokers=" + k.plain]
-    status, out, said = transport("create", *at, "--partitions=3", "--replication=1", "--config.retention.ms=3600000", "made")
-    ok(status == 0, "create") or note((status, out, said))
+    with Folder("verbs") as f:
+        ini = f.reader(k, "made", partitions=3, replication=1, config__retention__ms=3600000)
+        status, out, said = transport("create", "--in=" + ini, "in")
+        ok(status == 0, "create, as a section of a file says") or note((status, out, said))
     ok("retention.ms=3600000" in k.topics("--describe", "--topic", "made"), "with its configuration")
+    status, out, said = transport("create", *at, "--partitions=2", "two")
+    ok(status == 0 and "PartitionCount: 2" in k.topics("--describe", "--topic", "two"), "create, by the command line alone") or note((status, out, said))
     status, out, said = transport("create", *at, "made")
     ok(status != 0 and "there already" in said, "one that is there already is refused") or note(said)
     produce(k, "made", [line(b"x", partition=1) for _ in range(7)])

@@ -28,12 +28,13 @@ input = in
 brokers = {brokers or k.plain}
 topic = {target}
 create = yes
+config.retention.ms = -1
 {extra}
 """)
 
 
 def round_trip(k):
-    k.create_topic("odd", partitions=3)
+    k.create_topic("odd", partitions=3, retention__ms=-1)  # its records are old
     odd = [line(None, key=b"gone", partition=0, ms=1), line(b"", key=b"", partition=1, ms=2), line(bytes(range(256)), partition=2, ms=1600000000123),
            line(b"x" * 900000, key=b"large", partition=0, ms=5), line(b"h", partition=1, ms=7, headers=[("a", b"1"), ("a", b""), ("b", None), ("c", bytes([0, 255]))])]
     produce(k, "odd", odd + [line(random.Random(i).randbytes(i), key=b"%d" % i, partition=i % 3, ms=1000 + i) for i in range(300)])
@@ -47,7 +48,7 @@ def round_trip(k):
                 (len(got), len(want), said, [r for r in zip(got, want) if r[0][0] != r[1][0] or r[0][2:] != r[1][2:]][:2]))
         status, said = f.run(copy(f, k, "odd", "odd-plain", "plain", extra="keep_partition = yes\npartitions = 3\n"), "--until-end")
         ok(status == 0 and len(dump(k, "odd-plain")) == len(want), "nothing is written again at the next start") or note(said)
-        k.create_topic("small", partitions=1, max__message__bytes=1000)
+        k.create_topic("small", partitions=1, max__message__bytes=1000, retention__ms=-1)
         status, said = f.run(copy(f, k, "odd", "small", "small"), "--until-end")
         ok(status == 1 and "small" in said and "bytes" in said and "900005" in said, "a record that is too large: topic and size are named") or note(said)
         status, said = f.run(copy(f, k, "odd", "odd2", "odd2", extra="librdkafka.message.max.bytes = 2000\n"), "--until-end")
@@ -111,14 +112,19 @@ def transactions(k):
             first, _ = f.run(ini, "--until-end", PENSTOCK_FAILPOINTS=step + "=exit@2")
             status, said = f.run(ini, "--until-end")
             ok(first not in (0, None) and status == 0 and whole(k, topic, 5000), "killed at %s: every row once" % step) or note((first, status, len(dump(k, topic)), said))
-        ini = posts_ini(f, k, "fenced", "fenced", k.plain, count=2000000 // 100, interval="100ms", extra="exactly_once = yes\n")
-        text = open(ini).read().replace("commit_rows = 2000", "commit_rows = 500")
-        one = f.start(f.file("one.ini", text.replace("fenced.state", "one.state")), PENSTOCK_FAILPOINTS="kafka.before-commit=delay:300@0")
-        eventually(lambda: f.log("one.ini.log") or len(dump(k, "fenced")) > 0 if "fenced" in k.topics("--list") else False, 20)
-        status, said = f.run(f.file("two.ini", text.replace("fenced.state", "two.state")), "--until-end")
+        k.create_topic("many", partitions=1)
+        produce(k, "many", [line(post(i)) for i in range(20000)])
+        both = []
+        for n in (1, 2):
+            with open(copy(f, k, "many", "fenced", "twice", interval="100ms", extra="exactly_once = yes\n", reader="group = g%d\n" % n), encoding="utf-8") as text:
+                both.append(f.file("g%d.ini" % n, text.read().replace("twice.state", "g%d.state" % n)))
+        slow = dict(PENSTOCK_FAILPOINTS="lane.before-read=delay:100@0")
+        one = f.start(both[0], **slow)
+        eventually(lambda: "fenced" in k.topics("--list").split() and len(dump(k, "fenced")) > 0, 30)
+        status, said = f.run(both[1], "--until-end")
         one.wait(30)
-        ok(status == 0 and one.returncode == 1 and "another process writes" in f.log("one.ini.log") and whole(k, "fenced", 20000),
-           "a second process fences the first, which ends with one line; every row once") or note((status, one.returncode, f.log("one.ini.log"), said))
+        ok(status == 0 and one.returncode == 1 and "another process writes" in f.log("g1.ini.log") and whole(k, "fenced", 20000),
+           "a second process fences the first, which ends with one line; every row once") or note((status, one.returncode, f.log("g1.ini.log"), said))
         r = subprocess.run([PENSTOCK, "check", posts_ini(f, k, "slow", "slow", k.plain, count=1, interval="25s", extra="exactly_once = yes\n")], capture_output=True, text=True)
         ok(r.returncode == 2 and "commit_interval" in r.stdout + r.stderr and "20000ms" in r.stdout + r.stderr, "check refuses a commit_interval beyond a third of the timeout") or note(
             r.stdout + r.stderr)
