@@ -82,7 +82,7 @@ static pen_status check_pairs(const struct pen_pairs *p, struct pen_error *err)
 pen_status kafka_check_options(const struct options *o, struct pen_error *err)
 {
     struct start ignored;
-    pen_status st = check_auth(o, err);
+    pen_status st = o->topic ? check_auth(o, err) : pen_fail(err, PEN_BADCONF, "topic is missing");
     if (st == PEN_OK)
         st = check_tls(o, err);
     if (st == PEN_OK)

@@ -9,8 +9,8 @@
 const struct pen_option kafka_options[] = {
     { "brokers", PEN_OPT_STRING, offsetof(struct options, brokers), NULL, 0, 0, NULL, PEN_OPTION_REQUIRED,
       "HOST:PORT of some brokers of the cluster, separated by commas; the others are learnt from them." },
-    { "topic", PEN_OPT_STRING, offsetof(struct options, topic), NULL, 0, 0, NULL, PEN_OPTION_REQUIRED,
-      "Topic that is read or written. Where it is written, {output} stands for the output that the rows were read from." },
+    { "topic", PEN_OPT_STRING, offsetof(struct options, topic), NULL, 0, 0, NULL, 0,
+      "Topic that is read or written; a section needs it. Where it is written, {output} stands for the output that the rows were read from." },
     { "group", PEN_OPT_STRING, offsetof(struct options, group), NULL, 0, 0, NULL, 0,
       "Consumer group, in which the processes of a pipeline share the partitions; the pipeline's name where not given, and PIPELINE.SINK where "
       "several segments read." },

@@ -3,8 +3,7 @@
 #define PENSTOCK_KAFKA_POSITIONS_H
 
 #include "kafka.h"
-
-#define PLAN_ID_SIZE 160
+#include "position.h"
 
 struct kept {
     char *key;                /* as in pen_move */
@@ -16,10 +15,6 @@ struct positions {
     struct kept *v;
     size_t n, cap;
 };
-
-/* A record's value: {"plan":"…","position":"1.2"}. */
-size_t position_write(char *out, size_t size, const char *plan, const struct pen_position *at);
-bool position_read(const char *text, size_t n, char plan[PLAN_ID_SIZE], struct pen_position *at);
 
 void positions_clear(struct positions *p);
 const struct kept *positions_find(const struct positions *p, const char *key);

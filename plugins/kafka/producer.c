@@ -34,16 +34,17 @@ static void note_failure(struct sender *s, struct producer *p, const rd_kafka_me
         return;
     }
     if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-        pen_fail(&e, PEN_FATAL, "kafka %s: topic %s takes no record of %zu bytes (the topic's max.message.bytes)", c->o->brokers, topic,
-                 m->len + m->key_len);
+        pen_fail(&e, PEN_FATAL, "kafka %s: topic %s takes no batch with a record of %zu bytes: its max.message.bytes allows less, or less than "
+                 "librdkafka.batch.size", c->o->brokers, topic, m->len + m->key_len);
     } else {
         snprintf(what, sizeof what, "topic %s", topic);
         client_fail(c, m->err, what, NULL, &e);
         e.code = PEN_FATAL; /* librdkafka has given it up */
     }
     pthread_mutex_lock(&p->lock);
-    if (!s->failed)
-        s->error = e;
+    if (!s->failed || m->len + m->key_len > s->worst)
+        s->error = e; /* a batch fails as one: the largest is at fault */
+    s->worst = s->failed && s->worst > m->len + m->key_len ? s->worst : m->len + m->key_len;
     s->failed = true;
     pthread_mutex_unlock(&p->lock);
 }
@@ -288,7 +289,7 @@ pen_status sender_wait(struct sender *s, struct pen_error *err)
 {
     pen_status st;
     pthread_mutex_lock(&s->p->lock);
-    for (int waited = 0; atomic_load(&s->records) > 0 && !s->failed && !s->doomed && waited < STAGE_WAIT_MS; waited += FULL_WAIT_MS)
+    for (int waited = 0; atomic_load(&s->records) > 0 && !s->doomed && waited < STAGE_WAIT_MS; waited += FULL_WAIT_MS)
         wait_ms(s->p, FULL_WAIT_MS);
     pthread_mutex_unlock(&s->p->lock);
     st = failure(s, err);

@@ -36,7 +36,8 @@ struct sender {
     struct slot self;
     atomic_llong records, bytes; /* under way */
     atomic_bool doomed;          /* in a transaction: it can only be aborted */
-    bool failed;                 /* p->lock */
+    bool failed;                 /* p->lock, as the two that follow */
+    size_t worst;                /* bytes of the record that error is about */
     struct pen_error error;
 };
 

@@ -70,6 +70,12 @@ tests_fuzz_fuzz_parquet_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_parquet_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_parquet_LDADD = plugins/parquet/libparquet.la core/libpenstock.la
 endif
+if PLUGIN_KAFKA
+fuzz_programs += tests/fuzz/fuzz_kafka
+tests_fuzz_fuzz_kafka_SOURCES = tests/fuzz/fuzz_kafka.c plugins/kafka/position.c
+tests_fuzz_fuzz_kafka_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/plugins/kafka
+tests_fuzz_fuzz_kafka_LDFLAGS = $(fuzz_ldflags)
+endif
 if PLUGIN_KINESIS
 fuzz_programs += tests/fuzz/fuzz_kinesis
 tests_fuzz_fuzz_kinesis_SOURCES = tests/fuzz/fuzz_kinesis.c

@@ -175,6 +175,7 @@ SEEDS = {
     "fuzz_cleaners": [bytes([kind]) + b"\n".join([line(row), line({**row, "ind": 1.0, "index": "x"})])
                       for kind, row in enumerate((PIN, GEO, USER))],
     "fuzz_delta_log": [b"\n".join(map(line, DELTA)), *map(line, DELTA)],
+    "fuzz_kafka": [line({"plan": "00-c1", "position": p}).replace(b": ", b":").replace(b", ", b",").strip() for p in ("17", "1.2.3.4", "", "18446744073709551615")],
     "fuzz_kinesis": [bytes([kind + (6 if kind == 3 else 0)]) + line(answer) for kind, answer in enumerate(KINESIS)],
     "fuzz_rds": [b"\0mysql://reader:p%40ss@[::1]:3306/pinterest?socket=/run/x", b"\0postgres://h/d", b"\1" + tuple_of(*RDS), b"\1" + tuple_of(*([None] * len(RDS))),
                  *(bytes([i + 2]) + value for i, value in enumerate(RDS))],
