@@ -118,12 +118,13 @@ def transactions(k):
         for n in (1, 2):
             with open(copy(f, k, "many", "fenced", "twice", interval="100ms", extra="exactly_once = yes\n", reader="group = g%d\n" % n), encoding="utf-8") as text:
                 both.append(f.file("g%d.ini" % n, text.read().replace("twice.state", "g%d.state" % n)))
-        slow = dict(PENSTOCK_FAILPOINTS="lane.before-read=delay:100@0")
-        one = f.start(both[0], **slow)
+        one = f.start(both[0])
         eventually(lambda: "fenced" in k.topics("--list").split() and len(dump(k, "fenced")) > 0, 30)
+        first, _ = f.run(both[1], "--until-end")
+        produce(k, "many", [line(post(i)) for i in range(20000, 20100)])
+        eventually(lambda: one.poll() is not None, 30)
         status, said = f.run(both[1], "--until-end")
-        one.wait(30)
-        ok(status == 0 and one.returncode == 1 and "another process writes" in f.log("g1.ini.log") and whole(k, "fenced", 20000),
+        ok(first == status == 0 and one.returncode == 1 and "another process writes" in f.log("g1.ini.log") and whole(k, "fenced", 20100),
            "a second process fences the first, which ends with one line; every row once") or note((status, one.returncode, f.log("g1.ini.log"), said))
         r = subprocess.run([PENSTOCK, "check", posts_ini(f, k, "slow", "slow", k.plain, count=1, interval="25s", extra="exactly_once = yes\n")], capture_output=True, text=True)
         ok(r.returncode == 2 and "commit_interval" in r.stdout + r.stderr and "20000ms" in r.stdout + r.stderr, "check refuses a commit_interval beyond a third of the timeout") or note(
