@@ -131,7 +131,7 @@ pen_status producer_open(struct producer *p, const struct pen_host *host, const 
     rd_kafka_conf_t *conf;
     pen_status st;
     memset(p, 0, sizeof *p);
-    p->transactional = transactional_id != NULL;
+    p->transactional = transactional_id;
     client_init(&p->client, host, o, p);
     pthread_mutex_init(&p->lock, NULL);
     pthread_condattr_init(&by_monotonic);
@@ -170,6 +170,15 @@ void producer_close(struct producer *p)
     pthread_cond_destroy(&p->drained);
     pthread_mutex_destroy(&p->lock);
     p->client.o = NULL;
+}
+
+bool producer_fenced(const struct producer *p, struct pen_error *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(p->client.rk, NULL, 0);
+    if (code != RD_KAFKA_RESP_ERR__FENCED && code != RD_KAFKA_RESP_ERR_PRODUCER_FENCED && code != RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH)
+        return false;
+    pen_fail(err, PEN_FATAL, "kafka %s: another process writes as transactional.id %s: this one ends", p->client.o->brokers, p->transactional);
+    return true;
 }
 
 static struct producer_topic *new_topic(struct producer *p, const char *name)
@@ -251,6 +260,8 @@ static pen_status refused(struct sender *s, rd_kafka_topic_t *topic, const struc
     if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
         return pen_fail(err, PEN_FATAL, "kafka %s: topic %s: a record of %zu bytes is larger than librdkafka.message.max.bytes allows", c->o->brokers,
                         rd_kafka_topic_name(topic), r->key_size + r->value_size);
+    if (producer_fenced(s->p, err))
+        return PEN_FATAL;
     if (s->p->transactional && !is_for_good(code) && !rd_kafka_fatal_error(c->rk, NULL, 0)) {
         s->doomed = true; /* the client has seen that it can only be aborted */
         return PEN_OK;

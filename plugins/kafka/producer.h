@@ -14,7 +14,8 @@ struct producer_topic {
 struct producer {
     struct client client;
     pthread_t thread;
-    bool running, transactional;
+    bool running;
+    const char *transactional; /* its transactional.id; NULL: none */
     atomic_bool closing;
     pthread_mutex_t lock; /* of the topics and, with `drained`, of who waits for deliveries */
     pthread_cond_t drained;
@@ -45,6 +46,8 @@ struct sender {
 pen_status producer_open(struct producer *p, const struct pen_host *host, const struct options *o, const char *transactional_id,
                          struct pen_error *err);
 void producer_close(struct producer *p);
+/* Another has begun to write under this one's transactional.id: says so, and that this one ends. False where that is not so. */
+bool producer_fenced(const struct producer *p, struct pen_error *err);
 /* The topic's handle, made at first; any thread. */
 pen_status producer_topic(struct producer *p, const char *name, rd_kafka_topic_t **out, struct pen_error *err);
 

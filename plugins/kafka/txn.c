@@ -18,8 +18,8 @@ static pen_status fail(const struct txns *t, const struct txn *x, rd_kafka_error
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     pen_status st = PEN_FATAL;
     *doomed = rd_kafka_error_txn_requires_abort(error);
-    if (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH)
-        pen_fail(err, st, "kafka %s: another process writes as transactional.id %s: this one ends", t->o->brokers, x->id);
+    if (producer_fenced(&x->producer, err))
+        st = PEN_FATAL;
     else if (rd_kafka_error_is_fatal(error))
         pen_fail(err, st, "kafka %s: %s of %s: %s", t->o->brokers, what, x->id, rd_kafka_error_string(error));
     else
