@@ -9,6 +9,9 @@ dist_analyses_DATA = \
 streamingdir = $(pkgdatadir)/streaming
 dist_streaming_DATA = conf/streaming/streaming.ini conf/streaming/posts.ini conf/streaming/gateway.ini conf/streaming/kinesis.ini
 
+rdsdir = $(pkgdatadir)/rds
+dist_rds_DATA = conf/rds/snapshot.ini conf/rds/incremental.ini
+
 systemddir = $(prefix)/lib/systemd/system
 nodist_systemd_DATA = conf/systemd/penstock@.service
 sysusersdir = $(prefix)/lib/sysusers.d

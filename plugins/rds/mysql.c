@@ -118,11 +118,9 @@ static pen_status db_open(struct rds_db **out, const struct rds_login *l, struct
     db->login = l;
     set_options(db->my, l);
     st = rds_password(l, &made, &password, err);
-    if (st < 0)
-        ; /* no password, no connection */
-    else if (!mysql_real_connect(db->my, l->url.host, l->url.user, password, l->url.database, (unsigned)l->url.port, l->url.socket, 0))
+    if (st >= 0 && !mysql_real_connect(db->my, l->url.host, l->url.user, password, l->url.database, (unsigned)l->url.port, l->url.socket, 0))
         st = failed(db, err);
-    else if (l->tls && !mysql_get_ssl_cipher(db->my))
+    if (st >= 0 && l->tls && !mysql_get_ssl_cipher(db->my))
         st = pen_fail(err, PEN_FATAL, "%s: the server does not speak TLS, and tls = verify asks for it", l->label);
     rds_password_free(&made);
     if (st >= 0) /* a sink that is out of reach for long holds up the reading: the server is to wait for us */
@@ -131,8 +129,8 @@ static pen_status db_open(struct rds_db **out, const struct rds_login *l, struct
         db_close(&db);
         return st;
     }
-    if (mysql_query(db->my, strstr(mysql_get_server_info(db->my), "MariaDB") ? "SET SESSION max_statement_time = 0" : "SET SESSION max_execution_time = 0"))
-        (void)0; /* an old server that has no such limit */
+    /* old servers have no such limit, and refuse this */
+    (void)mysql_query(db->my, strstr(mysql_get_server_info(db->my), "MariaDB") ? "SET SESSION max_statement_time = 0" : "SET SESSION max_execution_time = 0");
     *out = db;
     return PEN_OK;
 }

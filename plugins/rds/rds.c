@@ -348,9 +348,16 @@ const struct pen_plugin rds_LTX_pen_plugin = {
     .name = "rds",
     .summary = "Tables of MySQL, MariaDB and PostgreSQL: whole, as they grow, or as posts that arrive",
     .licence = "Apache-2.0",
-    .doc = "Each table is an output with typed columns.\n\n"
-           "emulate stands for people who post: at each tick one row index is drawn, and that row of every table is given, then a pause is made.\n\n"
-           "snapshot reads every row once, as the tables were at one moment; the keys are dealt out by ranges among the lanes.\n\n"
-           "incremental goes on for ever, and gives rows as they are added (by a key that grows), or added and changed (by the time of their last change).",
+    .doc = "Each table of `tables` is an output of that name, with typed columns; one that nobody reads is not asked for. A table is read by a column of whole "
+           "numbers: its primary key, or what `key` names.\n\n"
+           "emulate stands for people who post: at each tick one row index is drawn, the row with that index (counted from 0, in the order of the key) is given "
+           "of every table, and a pause is made. The same seed draws the same rows in the same order, on every run and from both databases.\n\n"
+           "snapshot reads every row once, as the tables were at one moment; ranges of keys are dealt out among the lanes. In MySQL and MariaDB several lanes "
+           "need the privilege LOCK TABLES, to lock the tables for some milliseconds at the start; without it one connection reads for all.\n\n"
+           "incremental goes on for ever, and gives rows as they are added (by a key that grows), or added and changed (by the time of their last change). It "
+           "reads only what was there `lag` ago: a transaction of MySQL or MariaDB that takes longer than that to commit loses its rows to this reader. "
+           "PostgreSQL waits for open transactions, however long they are.\n\n"
+           "Types are mapped without loss; a value for which the type has no room (0000-00-00, infinity) is null, and counted as nulled_total. A connection that is "
+           "lost is made anew, and reading goes on where it stood. doc/rds.md has the table of types, and what each mode guarantees.",
     .source = &source,
 };
