@@ -89,7 +89,7 @@ static void set_options(MYSQL *my, const struct rds_login *l)
     mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &tls);
     mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &tls);
     mysql_options(my, MARIADB_OPT_RESTRICTED_AUTH,
-                  l->token ? "mysql_clear_password" : l->tls || l->url.socket ? AUTH ",mysql_clear_password,unix_socket" : AUTH);
+                  l->tls || l->url.socket ? AUTH ",mysql_clear_password,unix_socket" : AUTH);
     if (l->tls)
         mysql_options(my, MYSQL_OPT_SSL_CA, l->tls_ca);
 }

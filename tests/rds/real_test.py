@@ -58,7 +58,7 @@ def cleaned(name, sections):
     text = "[pipeline]\nname = %s\nstate = %s\n%s" % (name, at(name + ".state"), sections)
     for table, kind in TABLES.items():
         text += "\n[transform clean_%s]\nplugin = %s\ninput = %s\n[sink %s]\nplugin = delta\ninput = clean_%s\npath = %s\n" % (
-            kind, kind, "in." + table if "rds" in sections else kind + "_file", kind, kind, at(name + ".out", kind))
+            kind, kind, "in." + table if "plugin = rds" in sections else kind + "_file", kind, kind, at(name + ".out", kind))
     path = at(name + ".ini")
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
