@@ -5,6 +5,7 @@ processes that share a stream by leases, killed, stopped and started again. SEED
 import os
 import random
 import signal
+import sys
 import threading
 import time
 
@@ -126,6 +127,34 @@ def shares():
         pipes.finish(three, 60)
 
 
+def shared_over_s3():
+    """Leases on an object store: its own put-if-absent, listing and clock."""
+    sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "services"))
+    import services
+    missing = "the s3 plugin was not built" if "s3" not in faults.BUILT else services.missing("minio")
+    if missing:
+        pipes.skip("leases on s3://", missing)
+        return
+    k.create("s", 4)
+    lines = faults.posts(2000, 0, rng)
+    with services.minio() as m, Pipe(k, table("leases = s3://lake/leases\nlease_time = 4s\n") + "[defaults s3]\nendpoint = %s\nregion = %s\n"
+                                     "access_key = %s\nsecret_key = %s\n" % (m.endpoint, m.region, m.access_key, m.secret_key)) as p:
+        m.create_bucket("lake")
+        confs = [p.write("p%d.ini" % i, "state%d" % i) for i in range(2)]
+        runs = [p.start(conf=c) for c in confs]
+        producer = Producer("s", lines, 12)
+        producer.start()
+        time.sleep(8)  # both have their share
+        runs[0].kill()
+        runs[0].wait()
+        producer.join()
+        arrived = wait_until(lambda: p.rows("SELECT count(*) AS n FROM t")[0] == {"n": len(lines)}, 90)
+        runs[1].terminate()
+        result = pipes.finish(runs[1], 60)
+        wrong = problems(p, lines)
+        ok(arrived and result.status == 0 and not wrong, "leases on s3://, one of two processes killed: each row once", wrong + [result])
+
+
 def holders(p):
     """How many shards each owner holds, by the newest claims."""
     count = {}
@@ -142,6 +171,6 @@ def holders(p):
     return sorted(count.values())
 
 
-for part in os.environ.get("PARTS", "killed shares shared").split():
+for part in os.environ.get("PARTS", "killed shares shared shared_over_s3").split():
     globals()[part]()
 pipes.done()
