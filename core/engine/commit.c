@@ -51,12 +51,16 @@ static pen_status sink_shows(struct pen_segment *seg, size_t k, const struct seg
 }
 
 /* A table that shows less than it did has gone back in time: what lies between would come twice, or never. */
-static pen_status check_memory(struct pen_segment *seg, size_t k, const char *key, const struct pen_position *shown, struct pen_error *err)
+static pen_status check_memory(struct pen_segment *seg, size_t k, const char *key, struct pen_position *shown, struct pen_error *err)
 {
     struct pen_position then = { 0 };
     pen_status st = pen_state_remembered(seg->state, key, &then, err);
     if (st < 0 || !then.n || (shown->n && pen_position_compare(shown, &then) >= 0))
         return st;
+    if (seg->sinks[k].type->expires) {
+        *shown = then;
+        return PEN_OK;
+    }
     return pen_fail(err, PEN_FATAL, "%s shows %s at position %llu, but it was at %llu before: it has been restored or replaced. Delete %s/seen to go "
                     "on from what it shows",
                     seg->sinks[k].name, key, (unsigned long long)(shown->n ? shown->w[0] : 0), (unsigned long long)then.w[0],

@@ -150,6 +150,15 @@ static pen_status open_source(struct pen_segment *seg, size_t s, struct pen_erro
 
 /* -- sinks ------------------------------------------------------------------------------------------------------------------------- */
 
+/* Files go from one lane to another whole and are kept as a chain; what stays behind in a writer could not be told apart. */
+static const char *chain_source_of(const struct pen_segment *seg)
+{
+    for (size_t s = 0; s < seg->n_sources; s++)
+        if (seg->sources[s].type->chain)
+            return seg->graph->stages[seg->sources[s].stage].name;
+    return NULL;
+}
+
 /* A source of this segment answers those who post to it. */
 static bool somebody_waits(const struct pen_segment *seg)
 {
@@ -180,6 +189,9 @@ static pen_status open_sink(struct pen_segment *seg, size_t k, struct pen_error 
     if (st >= 0 && sink->type->partial && seg->def->n_sinks > 1)
         st = pen_fail(err, PEN_FATAL, "%s keeps rows for later commits, so it cannot share what it reads with %s: put a transport before them", g->name,
                       seg->graph->stages[seg->def->sinks[k == 1 ? 1 : 0]].name);
+    if (st >= 0 && sink->type->partial && chain_source_of(seg))
+        st = pen_fail(err, PEN_FATAL, "%s keeps the order of a transport's partitions, and %s gives files: put a transport between them", g->name,
+                      chain_source_of(seg));
     if (st >= 0 && sink->type->prepare)
         st = sink->type->prepare(sink->ctx, &g->in, err);
     if (st >= 0 && sink->type->open)

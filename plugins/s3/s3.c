@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "archive.h"
 #include "s3.h"
 
 #define AT(member) offsetof(struct s3_store, options.member)
@@ -69,10 +70,13 @@ extern const struct pen_plugin s3_LTX_pen_plugin;
 const struct pen_plugin s3_LTX_pen_plugin = {
     .abi = PEN_ABI,
     .name = "s3",
-    .summary = "Objects of Amazon S3, and of what speaks like it, under s3:// URLs",
+    .summary = "Objects of Amazon S3, and of what speaks like it: s3:// URLs, and an archive of messages",
     .licence = "Apache-2.0",
     .doc = "Wherever another plugin takes a path or URL, s3://BUCKET/KEY works once this plugin is installed. Its options stand in [defaults s3]; what is "
            "not said there comes from the environment and from the files that AWS's own tools use.\n\n"
+           "As a sink it is an archive: messages byte for byte, one a line, in objects named PATH/TOPIC/partition=P/TOPIC+P+OFFSET.json as Kafka Connect's S3 "
+           "sink names them, with the offset of the first message. Each message is in one object, whatever is killed; with records = N each "
+           "object has exactly N. The file source reads such folders back in the order of the offsets.\n\n"
            "Credentials are looked for in this order: access_key and secret_key; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; a web identity "
            "(AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE); the profile of ~/.aws/config and ~/.aws/credentials, with role_arn by source_profile, "
            "credential_source or web_identity_token_file, credential_process, or its keys; a container's service; the instance's metadata, version 2. A "
@@ -83,6 +87,7 @@ const struct pen_plugin s3_LTX_pen_plugin = {
            "Outages. Uploads wait for a store that is out of reach (outage_timeout), with a bounded amount in memory. Uploads that were left behind are "
            "aborted by a later run once they are a day old; a lifecycle rule of the bucket that aborts unfinished uploads does the same.\n\n"
            "Other stores. Tested with MinIO and versitygw. A bucket that lies in another region than the one that is set is found by S3's own redirect.",
+    .sink = &archive_sink,
     .store = &store,
     .store_ctx_size = sizeof(struct s3_store),
     .store_options = store_options,

@@ -287,6 +287,8 @@ struct pen_sink {
     pen_status (*connect)(void *ctx, struct pen_error *err); /* as for sources */
     /* True: stage() may stop short of what was written. Such a sink gets a segment of its own: two that read the same stages are refused. */
     bool partial;
+    /* True: what shows a position may be removed after a while (objects of an archive that expire): the position that `state` remembers then holds. */
+    bool expires;
     /* What it guarantees: where shown() is given exactly once, else as the words that `check` prints. */
     const char *guarantee;
     pen_status (*writer_open)(void *ctx, unsigned lane, void **writer, struct pen_error *err);
