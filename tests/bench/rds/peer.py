@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""DuckDB reading a table by its own scanner: peer.py mysql|postgres EXTENSION HOST PORT USER PASSWORD DATABASE TABLE [PARQUET]. With PARQUET the pin rules,
+"""DuckDB reading a table by its own scanner (PyPI duckdb-extension-mysql and -postgres; LOAD takes the extension's name from the file's: call it
+mysql_scanner.duckdb_extension or postgres_scanner.duckdb_extension): peer.py mysql|postgres EXTENSION HOST PORT USER PASSWORD DATABASE TABLE [PARQUET]. With PARQUET the pin rules,
 as tests/bench/peers.py has them, and zstd level 1."""
 import resource
 import sys
