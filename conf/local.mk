@@ -12,6 +12,11 @@ dist_streaming_DATA = conf/streaming/streaming.ini conf/streaming/posts.ini conf
 rdsdir = $(pkgdatadir)/rds
 dist_rds_DATA = conf/rds/snapshot.ini conf/rds/incremental.ini
 
+batchdir = $(pkgdatadir)/batch
+dist_batch_DATA = conf/batch/batch.ini conf/batch/posts.ini conf/batch/gateway.ini
+airflowdir = $(pkgdatadir)/airflow
+dist_airflow_DATA = conf/airflow/penstock_batch.py
+
 systemddir = $(prefix)/lib/systemd/system
 nodist_systemd_DATA = conf/systemd/penstock@.service
 sysusersdir = $(prefix)/lib/sysusers.d
@@ -23,5 +28,5 @@ conf/systemd/penstock@.service: conf/systemd/penstock@.service.in Makefile
 conf/systemd/penstock.conf: conf/systemd/penstock.sysusers
 	$(AM_V_GEN)$(MKDIR_P) conf/systemd && cp $(top_srcdir)/conf/systemd/penstock.sysusers $@
 
-EXTRA_DIST += conf/packaging/dependencies.sh conf/quickstart/quickstart.ini conf/quickstart/run conf/streaming/run conf/systemd/penstock@.service.in \
+EXTRA_DIST += conf/packaging/dependencies.sh conf/quickstart/quickstart.ini conf/quickstart/run conf/streaming/run conf/batch/run conf/emulate.py conf/systemd/penstock@.service.in \
 	conf/systemd/penstock.sysusers

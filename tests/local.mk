@@ -21,4 +21,5 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 include tests/readers/local.mk
 include tests/services/local.mk
+include tests/conf/local.mk
 include tests/build/local.mk

