@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 BUILD_APT="gcc make autoconf automake libtool pkg-config libc6-dev libltdl-dev libinih-dev libcjson-dev libsqlite3-dev zlib1g-dev libzstd-dev libsnappy-dev libcurl4-openssl-dev libssl-dev libmariadb-dev libpq-dev libmicrohttpd-dev libgnutls28-dev"
-TEST_APT="g++ clang libclang-rt-14-dev python3 python3-venv xz-utils zstd procps util-linux gawk libxml2-utils mandoc default-jre-headless maven openssl mariadb-server-core mariadb-client-core postgresql"
+TEST_APT="g++ clang libclang-rt-14-dev python3 python3-venv xz-utils zstd procps util-linux gawk libxml2-utils mandoc default-jre-headless maven openssl mariadb-server-core mariadb-client-core postgresql faketime"
 BUILD_DNF="gcc make autoconf automake libtool pkgconf-pkg-config libtool-ltdl-devel inih-devel cjson-devel sqlite-devel zlib-devel libzstd-devel snappy-devel libcurl-devel openssl-devel mariadb-connector-c-devel libpq-devel libmicrohttpd-devel gnutls-devel"
 BUILD_APK="build-base autoconf automake libtool pkgconf libltdl inih-dev cjson-dev sqlite-dev zlib-dev zstd-dev snappy-dev curl-dev openssl-dev mariadb-connector-c-dev libpq-dev libmicrohttpd-dev gnutls-dev"
 BUILD_PACMAN="base-devel libtool libinih cjson sqlite zlib zstd snappy curl openssl mariadb-libs postgresql-libs libmicrohttpd gnutls"

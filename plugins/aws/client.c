@@ -200,7 +200,8 @@ static verdict judge(struct aws_client *c, const struct aws_call *call, const st
     if (st < 0 && st != PEN_RETRY)
         return ENOUGH;
     if (outcome == AWS_HTTP_ANSWERED) {
-        if (aws_answer_clock_wrong(a))
+        bool mute = a->status == 403 && a->n == 0; /* a HEAD's answer gives no reason */
+        if (aws_answer_clock_wrong(a) || mute)
             return correct_clock(c, a) ? AGAIN_AT_ONCE : ENOUGH;
         if (aws_answer_keys_expired(a))
             return aws_credentials_expired(c->credentials, keys) ? AGAIN_AT_ONCE : ENOUGH;

@@ -5,6 +5,7 @@ its end without being started again, with every row in the table once and every 
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -128,6 +129,20 @@ def lost_answers(lake):
     lake.case("commits are late: longer than silence is borne", on("late", COMMIT, nth=[3], seconds=5))
 
 
+def wrong_clock(lake):
+    faketime = shutil.which("faketime")
+    for what, offset in (("forty minutes ahead", "+40m"), ("two hours behind", "-2h")):
+        if not faketime:
+            ok(True, "a clock that is %s # SKIP faketime is not installed" % what)
+            continue
+        lake.new_case()
+        command = [faketime, "-f", offset, PENSTOCK, "run", lake.ini, "--until-end"]
+        done = subprocess.run(command, env=lake.environment(lake.server.address), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+                              check=False)
+        lake.judge("a clock that is %s" % what, done.stdout, done.returncode)
+        ok("clock is" in done.stdout, "and it is said", done.stdout)
+
+
 def store_killed(lake):
     lake.new_case(rate="rate = 500/s")
     done = lake.start(lake.server.address)
@@ -158,6 +173,7 @@ with tempfile.TemporaryDirectory() as folder, services.ALL[name]() as server:
     server.create_bucket("lake")
     lake = Lake(folder, server)
     lost_answers(lake)
+    wrong_clock(lake)
     store_killed(lake)
 print("1..%d" % run)
 sys.exit(bad > 0)
