@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -294,7 +293,3 @@ def run(argv, what, **options):
     if done.returncode:
         raise Failed("%s: status %d: %s" % (what, done.returncode, "\n".join(text.splitlines()[-15:])))
     return text
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
