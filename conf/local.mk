@@ -6,6 +6,8 @@ dist_analyses_DATA = \
 	conf/pinterest/5-median-followers-per-age-group.sql conf/pinterest/6-users-joined-per-year.sql \
 	conf/pinterest/7-median-followers-per-joining-year.sql conf/pinterest/8-median-followers-per-age-group-and-year.sql \
 	conf/pinterest/files.ini
+emulationdir = $(pkgdatadir)
+dist_emulation_DATA = conf/emulation.ini
 streamingdir = $(pkgdatadir)/streaming
 dist_streaming_DATA = conf/streaming/streaming.ini conf/streaming/posts.ini conf/streaming/gateway.ini conf/streaming/kinesis.ini
 
