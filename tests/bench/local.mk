@@ -16,7 +16,7 @@ tests_bench_rds_rds_rate_LDADD = plugins/rds/librds.la core/libpenstock.la
 EXTRA_DIST += tests/bench/rds/peer.py
 
 # Figures, not checks: the main job beside its peers, commits, queries, the journal. make bench BENCH_ROWS=1000000 BENCH_PEERS=arrow-rs
-EXTRA_DIST += tests/bench/run tests/bench/commits tests/bench/ends tests/bench/kafka tests/bench/kafka_loop.py tests/bench/bench.py tests/bench/peers.py \
+EXTRA_DIST += tests/bench/run tests/bench/commits tests/bench/ends tests/bench/gateway tests/bench/kafka tests/bench/kafka_loop.py tests/bench/bench.py tests/bench/peers.py \
 	tests/bench/arrow_rs/Cargo.toml tests/bench/arrow_rs/src/main.rs
 .PHONY: bench
 bench: all tests/bench/journal_rate$(EXEEXT)
