@@ -1,6 +1,6 @@
 """What the gateway's tests share: a pipeline with a gateway in front of a journal, requests, and what the journal holds afterwards.
 SPDX-License-Identifier: Apache-2.0"""
-import http.client, json, os, re, shutil, signal, socket, subprocess, tempfile, time
+import atexit, http.client, json, os, re, shutil, signal, socket, subprocess, tempfile, time
 
 TOP = os.environ.get("top_builddir", ".")
 SRC = os.environ.get("top_srcdir", ".")
@@ -43,6 +43,7 @@ class Gateway:
     def start(self):
         self.log = os.path.join(self.dir, "log")
         self.process = subprocess.Popen([PENSTOCK, "run", self.ini], env=self.env, stderr=open(self.log, "w"))
+        atexit.register(self.process.kill)  # also where a test breaks off
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found = re.search(r"listening on https?://127\.0\.0\.1:(\d+)", open(self.log).read())
