@@ -19,6 +19,8 @@
 #ifndef PEN_AWS_H
 #define PEN_AWS_H
 
+#include <stdatomic.h>
+
 #include <penstock/plugin.h>
 
 /* -- options -------------------------------------------------------------------------------------------------------------------- */
@@ -97,6 +99,7 @@ struct aws_call {
     size_t limit;/* most bytes of the answer's body; 0: 1 MiB. More: PEN_FATAL */
     void *into;  /* where the body of a 2xx answer goes, up to `room` bytes; NULL: answer.body */
     size_t room;
+    const atomic_bool *give_up; /* set by another thread: the call ends within about a second, with PEN_RETRY; NULL: never */
 };
 
 struct aws_answer {

@@ -182,7 +182,8 @@ static pen_status attempt(struct aws_client *c, struct aws_call *call, const str
     pen_status st = prepare(c, call, keys, &url, err);
     if (st >= 0) {
         struct aws_exchange x = { .method = r->method, .url = url.bytes, .headers = &r->headers, .body = r->body, .n = r->n, .fresh = call->once,
-                                  .limit = call->limit ? call->limit : DEFAULT_LIMIT, .into = call->into, .room = call->room };
+                                  .limit = call->limit ? call->limit : DEFAULT_LIMIT, .into = call->into, .room = call->room,
+                                  .give_up = call->give_up };
         st = aws_http_exchange(c->http, &x, a, outcome, err);
     }
     aws_fields_cut(&r->headers, own);
@@ -227,7 +228,7 @@ pen_status aws_call(struct aws_client *c, struct aws_call *call, struct aws_answ
         verdict v = held ? judge(c, call, a, held, st, outcome) : ENOUGH;
         if (held)
             aws_credentials_let_go(c->credentials, &held);
-        if (v == ENOUGH || tried >= c->options->attempts)
+        if (v == ENOUGH || tried >= c->options->attempts || (call->give_up && atomic_load(call->give_up)))
             return st < 0 ? pen_fail(err, st, "%s", why.msg) : st;
         pen_count(c->host, "aws_retries_total", c->service, 1);
         if (st < 0)

@@ -205,11 +205,22 @@ static void set_common(struct aws_http *h, struct handle *c, struct incoming *in
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, in);
 }
 
+/* Called at least once a second. */
+static int on_progress(void *arg, curl_off_t total_in, curl_off_t in, curl_off_t total_out, curl_off_t out)
+{
+    const atomic_bool *give_up = arg;
+    (void)total_in, (void)in, (void)total_out, (void)out;
+    return atomic_load(give_up);
+}
+
 static void set_method(struct handle *c, const struct aws_exchange *x, struct incoming *in)
 {
     bool put = strcmp(x->method, "PUT") == 0, post = strcmp(x->method, "POST") == 0;
     curl_easy_setopt(c->curl, CURLOPT_URL, x->url);
     curl_easy_setopt(c->curl, CURLOPT_FRESH_CONNECT, (long)x->fresh);
+    curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, (long)!x->give_up);
+    curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)x->give_up);
     if (put || post) {
         curl_easy_setopt(c->curl, CURLOPT_READFUNCTION, on_send);
         curl_easy_setopt(c->curl, CURLOPT_READDATA, in);

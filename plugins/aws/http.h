@@ -23,6 +23,7 @@ struct aws_exchange {
     size_t limit;  /* of the answer's body */
     void *into;    /* as in struct aws_call */
     size_t room;
+    const atomic_bool *give_up;
 };
 
 typedef enum {

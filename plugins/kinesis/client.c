@@ -56,7 +56,8 @@ int64_t kin_time(struct kin_client *c)
 kin_outcome kin_call(struct kin_client *c, const char *operation, struct pen_text *body, size_t limit, const char *what, struct aws_answer *a,
                      struct pen_error *err)
 {
-    struct aws_call call = { .request = { .method = "POST", .path = "/", .body = body->bytes, .n = body->n }, .limit = limit };
+    struct aws_call call = { .request = { .method = "POST", .path = "/", .body = body->bytes, .n = body->n }, .limit = limit,
+                             .give_up = &c->give_up };
     kin_outcome outcome;
     pen_status st;
     memset(a, 0, sizeof *a);

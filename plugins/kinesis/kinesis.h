@@ -41,6 +41,7 @@ bool kinesis_stream_is_open(const struct options *o); /* `stream` has a `{output
 struct kin_client {
     struct aws_client *aws;
     const struct pen_host *host;
+    atomic_bool give_up; /* calls under way are ended: nobody waits for them any more */
     atomic_llong ahead; /* seconds that the service's clock is ahead of ours, as its answers say */
 };
 pen_status kin_client_open(struct kin_client *c, const struct pen_host *host, const struct options *o, struct pen_error *err);

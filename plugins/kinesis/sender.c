@@ -264,6 +264,7 @@ pen_status sender_start(struct writer *w, struct pen_error *err)
 
 void sender_stop(struct writer *w)
 {
+    atomic_store(&w->s->client.give_up, true); /* writers are closed together, when all lanes have ended */
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     pthread_cond_broadcast(&w->more);

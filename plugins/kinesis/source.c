@@ -33,6 +33,7 @@ static pen_status source_start(void *ctx, const struct pen_host *host, struct pe
 static void source_stop(void *ctx)
 {
     struct source *s = ctx;
+    atomic_store(&s->client.give_up, true);
     pthread_mutex_lock(&s->lock);
     s->stop = true;
     pthread_cond_broadcast(&s->more);

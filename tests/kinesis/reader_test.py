@@ -128,6 +128,28 @@ def service_in_trouble():
            [result, len(got(p))])
 
 
+def silent_service():
+    for what, stages in (("reader", reader()), ("writer", pipes.copier("s", "b"))):
+        k.create("s", 1)
+        k.create("b", 1)
+        fill(k, "s", 10)
+        silent = threading.Event()
+        k.fault = lambda op, a: [time.sleep(0.1) for _ in iter(silent.is_set, False)] and None
+        with Pipe(k, stages) as p:
+            k.calls.clear()
+            run = p.start()
+            wait_until(lambda: k.calls.count("GetRecords") > 2)
+            silent.set()
+            calls = len(k.calls)
+            wait_until(lambda: len(k.calls) > calls, 10)
+            began = time.monotonic()
+            result = stop(run)
+            ok(result.status == 0 and time.monotonic() - began < 15, "a service that never answers does not hold up the end of a %s" % what,
+               [result, time.monotonic() - began])
+        silent.clear()
+    k.fault = None
+
+
 def where_it_begins():
     k.create("s", 2)
     fill(k, "s", 100)
@@ -249,6 +271,7 @@ splits_and_merges()
 idle_split()
 iterators_expire()
 service_in_trouble()
+silent_service()
 where_it_begins()
 dropped_unread()
 idle_for_long()
