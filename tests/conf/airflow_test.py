@@ -4,7 +4,7 @@ SPDX-License-Identifier: Apache-2.0"""
 import os, subprocess, sys, tempfile
 
 CACHE = os.environ.get("PENSTOCK_CACHE") or os.path.expanduser("~/.cache/penstock")
-AIRFLOW = os.path.join(CACHE, "services", "airflow", "bin", "airflow")
+AIRFLOW = os.path.join(CACHE, "services", "airflow-3", "bin", "airflow")
 TOP = os.environ.get("top_srcdir", ".")
 n_run = 0
 

@@ -160,6 +160,6 @@ ALL = {
     "versitygw": lambda: install_go_program(s3_servers.VERSITYGW, s3_servers.VERSITYGW_MODULE, s3_servers.VERSITYGW_VERSION),
     "minio": lambda: install_go_program(s3_servers.MINIO, s3_servers.MINIO_MODULE, s3_servers.MINIO_VERSION),
     "kinesis": install_kinesis,
-    "airflow": lambda: from_pypi("airflow", AIRFLOW_PACKAGE),
+    "airflow": lambda: from_pypi("airflow-3", AIRFLOW_PACKAGE),
 }
 ALL.update(("kafka-" + version, lambda version=version: install_kafka(version)) for version in kafka_server.VERSIONS)
