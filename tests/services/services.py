@@ -23,6 +23,8 @@ a folder that is kept; a second start there finds the data. Nothing is ever inst
 
 `tests/services/run NAME start --dir DIR` does the same from a shell.
 """
+import os
+
 from database_servers import Mariadb as mariadb
 from database_servers import Postgres as postgres
 from kafka_server import Kafka as kafka
@@ -35,6 +37,11 @@ from toxiproxy_server import Toxiproxy as toxiproxy
 
 ALL = {server.name: server for server in (kafka, minio, versitygw, kinesis, mariadb, postgres, toxiproxy)}
 __all__ = ["ALL", "KAFKA_VERSIONS", "Failed", "Unavailable", "free_ports", "missing", "until", *ALL]
+
+
+if os.environ.get("PENSTOCK_SERVICES") == "no":  # tests/run says so for the builds that are to be done with sooner
+    for server in ALL.values():
+        server.missing = classmethod(lambda cls, **options: "%s: PENSTOCK_SERVICES=no" % cls.name)
 
 
 def missing(name, **options):
