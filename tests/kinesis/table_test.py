@@ -171,6 +171,6 @@ def holders(p):
     return sorted(count.values())
 
 
-for part in os.environ.get("PARTS", "killed shares shared shared_over_s3").split():
+for part in os.environ.get("TABLE_PARTS", "killed shares shared shared_over_s3").split():
     globals()[part]()
 pipes.done()
