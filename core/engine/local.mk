@@ -4,7 +4,7 @@ core_libpenstock_la_SOURCES += \
 	core/engine/host.c core/engine/host.h \
 	core/engine/rejects.c core/engine/rejects.h \
 	core/engine/stores.c core/engine/stores.h core/engine/verb.c core/engine/verb.h
-core_libpenstock_la_SOURCES += core/engine/claim.c core/engine/store.c core/engine/store.h core/engine/store_dir.c core/engine/store_dir_list.c
+core_libpenstock_la_SOURCES += core/engine/claim.c core/engine/store.c core/engine/store.h core/engine/store_dir.c core/engine/store_dir_folders.c core/engine/store_dir_list.c
 core_libpenstock_la_SOURCES += core/engine/bind.c core/engine/bind.h core/engine/plugin.c core/engine/plugin.h
 core_libpenstock_la_SOURCES += \
 	core/engine/build.c core/engine/chain.c core/engine/chain.h core/engine/commit.c core/engine/control.c core/engine/dead.c core/engine/dead.h \

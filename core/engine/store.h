@@ -32,6 +32,8 @@ pen_status pen_dir_list(void *ctx, const char *path, const char *after, bool rec
 /* What a path's stat says, as an object without its name. */
 struct stat;
 void pen_dir_describe(struct pen_object *o, const struct stat *st);
+/* The folders on the way to the file `path` are on the disk when this returns PEN_OK; most often it has nothing to do. Any thread. */
+pen_status pen_dir_settle_folders(const char *path, struct pen_error *err);
 /* The verdict and the message for errno `e` at `path`. */
 pen_status pen_dir_fail(struct pen_error *err, int e, const char *what, const char *path);
 

@@ -222,6 +222,8 @@ static pen_status publish_file(const char *temp, const char *final, unsigned fla
 {
     struct pen_error late = { 0 };
     pen_status st = pen_failpoint("store.before-publish", err);
+    if (st >= 0 && !(flags & PEN_PUT_NO_FSYNC))
+        st = pen_dir_settle_folders(final, err);
     if (st < 0)
         return st;
     int e = place(temp, final, flags);
@@ -276,6 +278,8 @@ static pen_status dir_upload_stage(void *upload, char *token, size_t size, struc
     size_t name = strlen(u->temp + u->folder) - (sizeof PEN_DIR_TEMP_OPEN - 1);
     int n = snprintf(token, size, "%u:%.*s" PEN_DIR_TEMP_STAGED ":%s", u->flags, (int)name, u->temp + u->folder, u->final);
     pen_status st = finish_content(u, err);
+    if (st >= 0 && !(u->flags & PEN_PUT_NO_FSYNC))
+        st = pen_dir_settle_folders(u->final, err);
     if (st >= 0)
         st = pen_failpoint("store.stage", err);
     if (st >= 0 && (n < 0 || (size_t)n >= size))

@@ -174,7 +174,7 @@ static int64_t pause_after(const struct source *s, struct shard *sh)
         pause *= 2;
     sh->troubles++;
     pause = pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;
-    return pen_now(s->host) + pause / 2 + (int64_t)((uint64_t)(pen_now(s->host) * 2654435761) % (uint64_t)(pause / 2));
+    return pen_now(s->host) + pause / 2 + (int64_t)(((uint64_t)pen_now(s->host) * 2654435761u) % (uint64_t)(pause / 2));
 }
 
 static void take_failure(struct source *s, struct shard *sh, struct task *k, kin_outcome outcome, const struct pen_error *err)
