@@ -225,7 +225,7 @@ static void feed(const struct request *r, struct pen_intake *in)
         const struct record *rec = &r->posted.records[i];
         char partition[12];
         struct pen_message m = { .key = rec->key.p, .key_size = rec->key.n, .value = rec->value.p, .value_size = rec->value.n, .offset = -1,
-                                 .timestamp = rec->timestamp == INT64_MIN ? r->now : rec->timestamp, .headers = r->posted.headers + rec->first_header,
+                                 .timestamp = rec->timestamp == INT64_MIN ? r->now : rec->timestamp, .headers = rec->n_headers ? r->posted.headers + rec->first_header : NULL,
                                  .n_headers = rec->n_headers };
         if (rec->partition >= 0) {
             snprintf(partition, sizeof partition, "%d", rec->partition);
