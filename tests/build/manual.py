@@ -166,7 +166,7 @@ def accepted(name, path, text):
     if missing:
         return skip("%s passes check" % name, "not built: %s" % " ".join(sorted(missing)))
     # check asks the server what it holds; which server, these leave to the environment.
-    servers = set(re.findall(r"\$\{env:(\w+_(?:URL|ENDPOINT))\}", text)) - set(os.environ)
+    servers = set(re.findall(r"\$\{env:(\w+_(?:URL|ENDPOINT|BROKERS))\}", text)) - set(os.environ)
     if servers:
         return skip("%s passes check" % name, "no server: %s is not set" % ", ".join(sorted(servers)))
     p = penstock("check", path)
