@@ -227,8 +227,8 @@ static pen_status publish_file(const char *temp, const char *final, unsigned fla
     if (st < 0)
         return st;
     int e = place(temp, final, flags);
-    if (e == EEXIST && (flags & PEN_PUT_IF_ABSENT)) {
-        *outcome = PEN_PUT_EXISTS;
+    if (e == EEXIST && (flags & PEN_PUT_IF_ABSENT)) { /* whoever goes by what is there may do so: its writer may have been killed before it could sync */
+        *outcome = !(flags & PEN_PUT_NO_FSYNC) && sync_folder(final, &late) < 0 ? PEN_PUT_UNKNOWN : PEN_PUT_EXISTS;
         return PEN_OK;
     }
     if (e) {
