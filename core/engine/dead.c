@@ -395,6 +395,15 @@ static pen_status read_last_line(struct pen_dead *d, const char *url, int64_t si
     }
 }
 
+/* What is gone by from now on must not be lost with the power, and its writer may have been killed before it could sync: a put of a name that is taken answers
+ * once that is on the disk. */
+static pen_status make_sure(struct pen_dead *d, const char *url, struct pen_error *err)
+{
+    pen_put_outcome put;
+    pen_status st = pen_store_put(d->host, url, "", 0, PEN_PUT_IF_ABSENT, &put, err);
+    return st < 0 || put == PEN_PUT_EXISTS ? st : pen_fail(err, PEN_RETRY, "%s: it is not known whether it will stay there", url);
+}
+
 pen_status pen_dead_shown(struct pen_dead *d, const char *key, const struct pen_position *from, struct pen_position *out,
                           struct pen_error *err)
 {
@@ -409,6 +418,8 @@ pen_status pen_dead_shown(struct pen_dead *d, const char *key, const struct pen_
     st = pen_url_join(url, sizeof url, folder, last.name, err);
     if (st >= 0)
         st = read_last_line(d, url, last.size, out, err);
+    if (st == PEN_OK && d->fsync)
+        st = make_sure(d, url, err);
     if (st == PEN_OK)
         out->w[out->n - 1]++;
     if (st == PEN_OK && pen_position_compare(out, from) <= 0)
