@@ -401,6 +401,8 @@ static pen_status make_sure(struct pen_dead *d, const char *url, struct pen_erro
 {
     pen_put_outcome put;
     pen_status st = pen_store_put(d->host, url, "", 0, PEN_PUT_IF_ABSENT, &put, err);
+    if (st >= 0 && put == PEN_PUT_DONE)
+        st = pen_store_remove(d->host, url, err); /* somebody has taken it away just now: no empty one in its place */
     return st < 0 || put == PEN_PUT_EXISTS ? st : pen_fail(err, PEN_RETRY, "%s: it is not known whether it will stay there", url);
 }
 
