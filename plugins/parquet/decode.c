@@ -40,6 +40,8 @@ bool pen_hybrid_init(struct pen_hybrid *h, const uint8_t *p, const uint8_t *end,
 static bool next_run(struct pen_hybrid *h)
 {
     uint64_t head, bytes;
+    if (!h->p) /* a page without values */
+        return false;
     h->p += (h->bit + 7) / 8;
     h->bit = 0;
     if (!get_varint(&h->p, h->end, &head) || head >> 1 > INT32_MAX)

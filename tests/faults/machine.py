@@ -118,8 +118,12 @@ def changed_while_read():
 
 def stopped_half_way(w):
     """Runs w until its table has some rows of each file, which is then all that it has."""
+    def of_each():
+        first = [row["ind"] < 1500 for row in faults.table_rows("delta", w.table)]
+        return first.count(True) > 20 and first.count(False) > 20
+
     run = w.start("--until-end", "--set", "posts.rate=2000/s")
-    some = faults.wait_until(lambda: os.path.isdir(os.path.join(w.table, "_delta_log")) and len(faults.table_rows("delta", w.table)) > 20)
+    some = faults.wait_until(of_each)
     run.send_signal(signal.SIGTERM)
     result = faults.finish(run)
     return some and result.status == 0 and len(faults.table_rows("delta", w.table)) < 2900
