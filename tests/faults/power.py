@@ -55,8 +55,9 @@ class Disk:
             for name in files:
                 path = os.path.join(where, name)
                 inode = os.stat(path).st_ino
-                shutil.copyfile(path, self.note("data", inode))
-                os.link(path, self.note("keep", inode))
+                if not os.path.exists(self.note("keep", inode)):  # a second name of a file: power was lost between a link and the old name's end
+                    shutil.copyfile(path, self.note("data", inode))
+                    os.link(path, self.note("keep", inode))
 
     def note(self, kind, inode):
         return os.path.join(self.notes, kind, str(inode))
