@@ -538,6 +538,27 @@ static bool case_8_race(struct model *m)
     return rows_of(m, 2) == 10 || model_fail(m, "%ld rows of 10", (long)rows_of(m, 2));
 }
 
+/* A reader that has read all there is while what writes its transport is still at work. */
+static bool case_8_ahead(struct model *m)
+{
+    topics(m, 1, 1);
+    m->w.until_end = true;
+    if (!model_start(m, 0))
+        return false;
+    m->procs[0].seg.upstream_done = false;
+    m->procs[0].seg.sources[0].fed_from_within = true;
+    if (!model_settle(m, 0, 10000) || !work(m, 0, SECOND))
+        return false;
+    if (process_finished(&m->procs[0]))
+        return model_fail(m, "it ended before its transport was written");
+    upstream_stops(m);
+    if (!work(m, 0, SECOND))
+        return false;
+    if (!process_finished(&m->procs[0]))
+        return model_fail(m, "it does not end");
+    return rows_of(m, 2) == 10 || model_fail(m, "%ld rows of 10", (long)rows_of(m, 2));
+}
+
 /* -- 15 again: there is nothing yet, so the end is where the beginning is --------------------------------------------------------------------- */
 
 static bool case_15_empty(struct model *m)
@@ -699,6 +720,7 @@ void play_cases(case_report report)
     PLAY("case 13: the run fails, and everyone who waits is told", posts_of_a_failed_run(&m, 1));
     PLAY("case 13: nobody is told twice", posts_of_a_failed_run(&m, 2));
     PLAY("case 8: a transport's writer stops while its reader is on the way through", case_8_race(&m));
+    PLAY("case 8: a transport's reader is ahead of its writer", case_8_ahead(&m));
     PLAY("case 15: start = latest of an empty topic, killed before the first commit", case_15_empty(&m));
     PLAY("case 15: start = latest, a partition made later in the first run", case_15_later(&m));
     PLAY("case 5: two processes with the same chain, both alive", case_5_alive(&m));
