@@ -1,7 +1,7 @@
 /* journal.c - the journal transport: a durable local log between two segments of a pipeline, or between pipelines of one machine.
  *
- * writer.c is its sink, reader.c its source, admin.c its verbs; below them log.c, state.c and retention.c hold what they share, over the
- * bytes of format.c. doc/journal-format.md describes the files. SPDX-License-Identifier: Apache-2.0 */
+ * sink.c and writer.c are its sink, reader.c its source, admin.c its verbs; below them lies what they share, see log.h, over the bytes of
+ * format.c. doc/journal-format.md describes the files. SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "ends.h"

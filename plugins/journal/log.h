@@ -2,8 +2,8 @@
  *
  * The folder holds segment files (NUMBER.segment: blocks of records, each file of one partition, appended to by one lane at a time), the
  * commit log (RECORDS-SEQUENCE.commits: a snapshot of the journal's state, then commits), `readers/NAME` (what registered readers have
- * settled) and `lock`. One process writes; the others follow its commit log. state.c holds what the log adds up to, log.c its files and
- * the registry, retention.c what may be removed. SPDX-License-Identifier: Apache-2.0 */
+ * settled) and `lock`. One process writes; the others follow its commit log. log.c reads and writes the log,
+ * state.c holds what it adds up to, open.c knows what this process has open, acquire.c makes it the one that writes, retention.c says what may be removed. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PENSTOCK_JOURNAL_LOG_H
 #define PENSTOCK_JOURNAL_LOG_H
 
@@ -82,36 +82,61 @@ struct journal {
     struct waiter *waiters;
 };
 
-/* -- log.c -- */
+/* -- folder.c -- */
+
+void journal_log_name(char out[NAME_SIZE], uint64_t records, uint64_t sequence);
+bool journal_parse_log_name(const char *name, uint64_t *records, uint64_t *sequence);
+void journal_segment_name(char out[NAME_SIZE], uint64_t number);
+bool journal_parse_segment_name(const char *name, uint64_t *number);
+/* Calls each name in a folder, in no order; each answers other than PEN_OK to stop. */
+pen_status journal_list(int dir, pen_status (*each)(void *arg, const char *name, struct pen_error *err), void *arg, struct pen_error *err);
+/* Makes o->path and what is missing above it. */
+pen_status journal_make_folders(const struct options *o, struct pen_error *err);
+
+/* -- open.c -- */
 
 /* The journal at o->path, opened and its log read, or another reference to the one that this process has open. create: makes it where
  * there is none; else PEN_SKIP. */
 pen_status journal_open(struct journal **out, const struct options *o, const struct pen_host *host, bool create, struct pen_error *err);
 void journal_close(struct journal **j);
+void journal_watch(struct journal *j, struct waiter *w);
+void journal_unwatch(struct journal *j, struct waiter *w);
+/* lock held. */
+void journal_wake(struct journal *j);
+/* One partition's bounds, as readers may see them. */
+void journal_bounds(struct journal *j, uint32_t partition, uint64_t *oldest, uint64_t *end);
+/* All records ever committed, all partitions together. */
+uint64_t journal_records(const struct journal *j);
+
+/* -- acquire.c -- */
+
 /* Makes this process the one that writes; cuts what a killed one left behind. journal_release() gives that up again. */
 pen_status journal_acquire(struct journal *j, const struct pen_host *host, struct pen_error *err);
 void journal_release(struct journal *j);
-/* Looks at what another process has committed; does nothing where this one writes. */
+/* Takes the lock file, waiting out those who make a journal, which takes no time. PEN_SKIP: a writer has it. *out is open either way. */
+pen_status journal_take_lock(struct journal *j, int *out, struct pen_error *err);
+
+/* -- log.c: publishing held, unless said otherwise -- */
+
+/* Looks at what another process has committed; does nothing where this one writes. publishing not held. */
 pen_status journal_refresh(struct journal *j, const struct pen_host *host, bool sync, struct pen_error *err);
-/* Appends one record, durable when it returns, and applies it. publishing held. */
+/* Appends one record, durable when it returns, and applies it. */
 pen_status journal_append(struct journal *j, jf_record_type type, const struct jf_out *body, bool sync, struct pen_error *err);
-/* Begins a new log file when the newest has grown. publishing held. */
+/* Begins a new log file when the newest has grown. */
 pen_status journal_roll(struct journal *j, struct pen_error *err);
 /* Reads one record at `at` of a log of `size` bytes: PEN_OK, or PEN_SKIP where there is no valid record of that number. *body is
- * malloc'ed. */
+ * malloc'ed. Any thread. */
 pen_status journal_read_record(int fd, uint64_t at, uint64_t size, uint64_t sequence, struct jf_record *r, uint8_t **body,
                                struct pen_error *err);
-void journal_log_name(char out[NAME_SIZE], uint64_t records, uint64_t sequence);
-bool journal_parse_log_name(const char *name, uint64_t *records, uint64_t *sequence);
-void journal_segment_name(char out[NAME_SIZE], uint64_t number);
-/* Calls each name in a folder, in no order; each answers other than PEN_OK to stop. */
-pen_status journal_list(int dir, pen_status (*each)(void *arg, const char *name, struct pen_error *err), void *arg, struct pen_error *err);
-/* All records ever committed, all partitions together. */
-uint64_t journal_records(const struct journal *j);
-void journal_watch(struct journal *j, struct waiter *w);
-void journal_unwatch(struct journal *j, struct waiter *w);
-/* One partition's bounds, as readers may see them. */
-void journal_bounds(struct journal *j, uint32_t partition, uint64_t *oldest, uint64_t *end);
+/* Opens the newest log file; PEN_SKIP where there is none. */
+pen_status log_open_newest(struct journal *j, struct pen_error *err);
+/* Reads on in the newest log file, and in those that came after it. sync: what is shown to readers is on the disk first, for a writer's
+ * own sync may still be under way. *torn: bytes at the end that are no record. */
+pen_status log_follow(struct journal *j, bool sync, uint64_t *torn, struct pen_error *err);
+/* Writes a log file that holds a snapshot only, and gives it its name. */
+pen_status log_begin(struct journal *j, const struct jf_out *body, uint64_t sequence, const char *name, int *out, uint64_t *end,
+                     struct pen_error *err);
+pen_status log_file_size(const struct journal *j, int fd, const char *name, uint64_t *size, struct pen_error *err);
 
 /* -- state.c: publishing held, for what `lock` guards that too, unless said otherwise -- */
 
