@@ -3,7 +3,7 @@ guides = doc/commits.md doc/delta.md doc/guarantees.md doc/http.md doc/journal-f
 dist_doc_DATA = $(guides)
 dist_man_MANS += \
 	doc/penstock.1 doc/penstock-check.1 doc/penstock-describe.1 doc/penstock-filter.1 doc/penstock-graph.1 doc/penstock-plugins.1 \
-	doc/penstock-query.1 doc/penstock-run.1 doc/penstock-table.1 doc/penstock-transport.1 \
+	doc/penstock-query.1 doc/penstock-run.1 doc/penstock-store.1 doc/penstock-table.1 doc/penstock-transport.1 \
 	doc/penstock.ini.5 doc/penstock-chain.5 doc/penstock-deadletter.5 doc/penstock-journal.5
 
 # Pages about plugins and about the core's options come from the tables that parse the options: the command that was just built writes them.

@@ -53,7 +53,7 @@ int pen_cli_graph(int argc, char **argv);
 int pen_cli_plugins(int argc, char **argv);
 int pen_cli_run(int argc, char **argv);
 int pen_cli_query(int argc, char **argv);
-int pen_cli_table(int argc, char **argv); /* argv[0]: "table" or "transport", the noun of the plugins' verbs */
+int pen_cli_table(int argc, char **argv); /* argv[0]: "table", "transport" or "store", the noun of the plugins' verbs */
 
 /* graph_svg.c: the pipeline as a drawing, to standard output. False when memory is short. */
 bool pen_cli_graph_svg(const struct pen_config *c);

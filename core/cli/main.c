@@ -20,6 +20,7 @@ static const struct verb {
     { "query", pen_cli_query, "SQL NAME=PATH...", "SQL over tables" },
     { "table", pen_cli_table, "VERB PATH", "what a table is made of, and its upkeep" },
     { "transport", pen_cli_table, "VERB PATH", "what a transport holds, and its upkeep" },
+    { "store", pen_cli_table, "VERB URL", "what a store that is named by URL holds, and its upkeep" },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -38,7 +38,7 @@ pen_status s3_fail(const struct s3_target *t, const struct aws_answer *a, const 
 
 /* -- regions -------------------------------------------------------------------------------------------------------------------------------- */
 
-static void region_of(struct s3_store *s, const char *bucket, char region[64])
+void s3_region_of(struct s3_store *s, const char *bucket, char region[64])
 {
     snprintf(region, 64, "%s", aws_client_region(s->client));
     pthread_mutex_lock(&s->lock);
@@ -103,7 +103,7 @@ pen_status s3_call(struct s3_store *s, const struct s3_target *t, struct aws_cal
     char region[64], other[64];
     struct pen_text endpoint = { 0 }, path = { 0 };
     pen_status st = PEN_OK;
-    region_of(s, t->bucket, region);
+    s3_region_of(s, t->bucket, region);
     for (int moves = 0; moves < 3; moves++) {
         st = place(s, t, region, &endpoint, &path, err);
         if (st < 0)

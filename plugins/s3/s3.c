@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "admin.h"
 #include "archive.h"
 #include "s3.h"
 
@@ -86,6 +87,7 @@ const struct pen_plugin s3_LTX_pen_plugin = {
            "that a lost answer is settled by looking at the object. A store that ignores If-None-Match is noticed at the start by a probe.\n\n"
            "Outages. Uploads wait for a store that is out of reach (outage_timeout), with a bounded amount in memory. Uploads that were left behind are "
            "aborted by a later run once they are a day old; a lifecycle rule of the bucket that aborts unfinished uploads does the same.\n\n"
+           "Buckets are made and looked after by `penstock store`, see penstock-store(1).\n\n"
            "Other stores. Tested with MinIO and versitygw. A bucket that lies in another region than the one that is set is found by S3's own redirect.",
     .sink = &archive_sink,
     .store = &store,
@@ -93,4 +95,5 @@ const struct pen_plugin s3_LTX_pen_plugin = {
     .store_options = store_options,
     .store_start = store_start,
     .store_stop = store_stop,
+    .verbs = s3_verbs,
 };

@@ -48,6 +48,8 @@ pen_status s3_target_of(struct s3_target *out, const char *path, struct pen_erro
 /* One call about a bucket or an object; call->request has everything but path, endpoint and region. A bucket that lies in another region is asked
  * there. As aws_call(). */
 pen_status s3_call(struct s3_store *s, const struct s3_target *t, struct aws_call *call, struct aws_answer *a, struct pen_error *err);
+/* Where a bucket lies, as far as is known. */
+void s3_region_of(struct s3_store *s, const char *bucket, char region[64]);
 /* An answer that is an error, as a line that names the URL. */
 pen_status s3_fail(const struct s3_target *t, const struct aws_answer *a, const char *what, struct pen_error *err);
 /* Headers of a body that is sent: checksum; and of an object that is made: encryption, metadata. */

@@ -2,6 +2,7 @@
 """Two S3 servers: MinIO, which is complete, and versitygw, small and quick, whose objects are plain files in DIR/data/BUCKET. Both refuse wrong
 signatures, and a second PUT with If-None-Match. MinIO keeps lifecycle rules; versitygw answers them with 501.
 """
+import base64
 import http.client
 import os
 import ssl
@@ -96,7 +97,7 @@ class Minio(S3Server):
 
     def environment(self):
         return {"MINIO_ROOT_USER": self.access_key, "MINIO_ROOT_PASSWORD": self.secret_key, "MINIO_BROWSER": "off", "MINIO_UPDATE": "off",
-                "MINIO_REGION_NAME": self.region}
+                "MINIO_REGION_NAME": self.region, "MINIO_KMS_SECRET_KEY": "penstock:" + base64.b64encode(bytes(range(32))).decode()}
 
 
 class Versitygw(S3Server):

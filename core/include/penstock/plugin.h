@@ -338,16 +338,16 @@ struct pen_table {
     void (*scan_close)(void *scan);
 };
 
-/* A command that a plugin offers: `penstock table VERB URL`, `penstock transport VERB URL`; or, with `stage`, `penstock transport VERB --in=FILE STAGE [NAME]`
- * and `penstock transport VERB --plugin=PLUGIN --OPTION=VALUE… [NAME]`. */
+/* A command that a plugin offers: `penstock table VERB URL`, `penstock transport VERB URL`, `penstock store VERB URL`; or, with `stage`, `penstock transport
+ * VERB --in=FILE STAGE [NAME]` and `penstock transport VERB --plugin=PLUGIN --OPTION=VALUE… [NAME]`. */
 struct pen_verb {
-    const char *noun;    /* "table" or "transport" */
+    const char *noun;    /* "table", "transport" or "store" */
     const char *name;    /* "history" */
     const char *summary; /* one line for help */
     size_t ctx_size;
     const struct pen_option *options; /* as --NAME=VALUE on the command line */
-    /* What it prints, as one batch. name: the URL; with `stage` what is meant within the service (a topic), NULL where not given. stage: see below, else
-     * NULL. */
+    /* What it prints, as one batch. name: the URL; with `stage` what is meant within the service (a topic), NULL where not given. stage: see below; of
+     * noun "store" the context of the plugin's store, started, its options those of [defaults PLUGIN] in --in=FILE or given as --OPTION=VALUE; else NULL. */
     pen_status (*run)(void *ctx, const void *stage, const struct pen_host *host, const char *name, struct ArrowSchema *schema,
                       struct ArrowArray *batch, struct pen_error *err);
     /* It asks a service that the options of a stage lead to: run() gets a context of the plugin's source (sink where it has none) with its
