@@ -21,12 +21,8 @@ static pen_status run_stage(struct pen_flow *f, const struct pen_edge *edge, con
 
 static struct pen_position position_of(const struct pen_flow *f, const struct row_words *rows, int64_t row)
 {
-    struct pen_position p = f->from;
-    if (f->wide)
-        return f->wide[rows->words ? rows->words[row] : (uint64_t)row];
-    if (p.n)
-        p.w[p.n - 1] = rows->words ? rows->words[row] : p.w[p.n - 1] + (uint64_t)row;
-    return p;
+    const struct pen_rows where = { .from = f->from, .words = rows->words, .wide = f->wide };
+    return pen_row_position(&where, row);
 }
 
 /* -- dead letters ------------------------------------------------------------------------------------------------------------- */
@@ -111,7 +107,7 @@ static pen_status run_outputs(struct pen_flow *f, unsigned stage, unsigned outpu
     return PEN_OK;
 }
 
-static pen_status run_sink(struct pen_flow *f, size_t k, const struct ArrowArray *batch, struct pen_error *err)
+static pen_status run_sink(struct pen_flow *f, size_t k, const struct ArrowArray *batch, struct row_words rows, struct pen_error *err)
 {
     const struct seg_sink *sink = &f->lane->seg->sinks[k];
     const struct pen_position *skip = f->part ? &f->part->skip[k] : NULL;
@@ -121,6 +117,8 @@ static pen_status run_sink(struct pen_flow *f, size_t k, const struct ArrowArray
     if (skip && skip->n && pen_position_compare(&f->from, skip) < 0)
         return pen_fail(err, PEN_FATAL, "%s: a batch goes across the position that it shows; the source read too far", sink->name);
     st = pen_failpoint("lane.before-write", err);
+    f->where.words = rows.words;
+    f->where.wide = f->wide;
     if (st >= 0)
         st = sink->type->write(f->lane->writers[k], batch, &f->where, err);
     f->lane->wrote[k] = true;
@@ -177,7 +175,7 @@ static pen_status run_stage(struct pen_flow *f, const struct pen_edge *edge, con
         batch = &changed;
     note_landing(f, edge, batch->length);
     if (st >= 0)
-        st = seg->stage_sink[edge->to] != SIZE_MAX ? run_sink(f, seg->stage_sink[edge->to], batch, err)
+        st = seg->stage_sink[edge->to] != SIZE_MAX ? run_sink(f, seg->stage_sink[edge->to], batch, rows, err)
                                                    : run_transform(f, edge->to, batch, rows, err);
     pen_array_release(&changed);
     return st;

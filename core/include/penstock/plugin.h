@@ -228,7 +228,20 @@ struct pen_rows {
     const char *source, *partition;/* the last two parts of the partition's key, see pen_move; NULL where the source has no positions */
     uint64_t part;                 /* the engine's number of the partition, unique among those that lanes hold; UINT64_MAX: none */
     struct pen_position from, to;  /* what was read lies in [from, to) */
+    const uint64_t *words;         /* where rows lie: pen_row_position() */
+    const struct pen_position *wide;
 };
+
+/* Position of row i of the batch; n = 0 where the source has none. Those of a batch grow, but for what a transform puts in another order. */
+static inline struct pen_position pen_row_position(const struct pen_rows *r, int64_t i)
+{
+    struct pen_position p = r->from;
+    if (r->wide)
+        return r->wide[r->words ? r->words[i] : (uint64_t)i];
+    if (p.n)
+        p.w[p.n - 1] = r->words ? r->words[i] : p.w[p.n - 1] + (uint64_t)i;
+    return p;
+}
 
 struct pen_reached {
     uint64_t part;                 /* as in pen_rows */
