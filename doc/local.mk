@@ -1,5 +1,5 @@
 # Manual pages and guides.
-guides = doc/commits.md doc/delta.md doc/guarantees.md doc/http.md doc/journal-format.md doc/kinesis.md doc/moving.md doc/parquet.md doc/performance.md doc/pinterest.md doc/plugins.md doc/query.md doc/rds.md
+guides = doc/archive.md doc/commits.md doc/delta.md doc/guarantees.md doc/http.md doc/journal-format.md doc/kinesis.md doc/moving.md doc/parquet.md doc/performance.md doc/pinterest.md doc/plugins.md doc/query.md doc/rds.md
 dist_doc_DATA = $(guides)
 dist_man_MANS += \
 	doc/penstock.1 doc/penstock-check.1 doc/penstock-describe.1 doc/penstock-filter.1 doc/penstock-graph.1 doc/penstock-plugins.1 \

@@ -1,39 +1,38 @@
-/* archive_write.c - a lane's side of the s3 sink: messages gathered into objects, each of one partition, in order. SPDX-License-Identifier: Apache-2.0 */
+/* archive_write.c - a lane's side of the s3 sink: messages gathered into objects, each of one partition, in order.
+ *
+ * The open objects of a partition (one, unless options divide it into folders) are closed together: what lies in them is committed together.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "archive.h"
 
 #define HELD_AT_MOST ((size_t)64 << 20) /* bytes of open objects that may wait for more; beyond that a commit closes them all */
+enum { FOLDERS_AT_MOST = 1000 };        /* objects of one commit of a partition */
 
 /* Columns of a raw batch, see pen_schema_raw(). */
-enum { COL_VALUE = 1, COL_OFFSET = 4 };
-
-struct open_object {
-    struct pen_position first, end;
-    int64_t records, since; /* since: pen_now() of its first message */
-    struct pen_text bytes;
-};
+enum { COL_VALUE = 1, COL_TIMESTAMP = 2 };
 
 /* A partition that this lane writes. */
 struct part {
     uint64_t id;
     struct archive_place place;
-    struct open_object now;
-    struct pen_position from; /* of what is not staged yet */
-    struct pen_text done;     /* objects that are full: struct archive_object and its bytes, one after the other */
+    struct archive_open now;
+    struct pen_position from;        /* of what is not staged yet */
+    struct pen_position until;       /* n > 0: where the commit ends that was begun before; it is made again as it was */
+    struct pen_text done;            /* closed objects: struct archive_group and what it says, one after the other */
     int64_t done_objects, done_records, done_bytes;
-    bool idle;                /* nothing in it since the last cut */
+    bool idle;                       /* nothing in it since the last cut */
 };
 
 struct writer {
     struct archive *a;
     struct part **parts;
     size_t n, cap;
+    struct pen_text folder;          /* of the row at hand */
+    int64_t unplaced;                /* messages without some value that makes a folder, since the last cut */
 };
 
 pen_status archive_writer_open(void *ctx, unsigned lane, void **out, struct pen_error *err)
@@ -49,7 +48,7 @@ pen_status archive_writer_open(void *ctx, unsigned lane, void **out, struct pen_
 
 static void part_free(struct part *p)
 {
-    pen_text_fini(&p->now.bytes);
+    archive_open_fini(&p->now);
     pen_text_fini(&p->done);
     free(p);
 }
@@ -59,6 +58,7 @@ void archive_abandon(void *writer)
     struct writer *w = writer;
     while (w->n)
         part_free(w->parts[--w->n]);
+    w->unplaced = 0;
 }
 
 void archive_writer_close(void *writer)
@@ -66,6 +66,7 @@ void archive_writer_close(void *writer)
     struct writer *w = writer;
     archive_abandon(w);
     free(w->parts);
+    pen_text_fini(&w->folder);
     free(w);
 }
 
@@ -85,7 +86,7 @@ size_t archive_held(void *writer)
     const struct writer *w = writer;
     size_t n = 0;
     for (size_t i = 0; i < w->n; i++)
-        n += w->parts[i]->now.bytes.n + w->parts[i]->done.n;
+        n += w->parts[i]->now.bytes + w->parts[i]->done.n;
     return n;
 }
 
@@ -114,132 +115,167 @@ static pen_status find_part(struct writer *w, const struct pen_rows *rows, struc
     return archive_place_of(w->a, rows->stage, rows->partition, &p->place, err);
 }
 
-/* -- objects ---------------------------------------------------------------------------------------------------------------------------------- */
+/* -- commits that were begun ------------------------------------------------------------------------------------------------------------------------- */
 
-static bool pack_gzip(struct pen_text *to, const struct pen_text *from, int level)
+/* Where reading has come back to the beginning of such a one, it is made again: from the same message to the same end, whatever options say of size. */
+static pen_status look_for_begun(struct writer *w, struct part *p, const struct pen_rows *rows, struct pen_error *err)
 {
-    z_stream z = { .next_in = (Bytef *)from->bytes, .avail_in = (uInt)from->n };
-    size_t bound;
-    char *room;
-    bool good;
-    if (deflateInit2(&z, level > 9 ? 9 : level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        return false;
-    bound = deflateBound(&z, (uLong)from->n);
-    if ((room = malloc(bound))) {
-        z.next_out = (Bytef *)room;
-        z.avail_out = (uInt)bound;
-    }
-    good = room && deflate(&z, Z_FINISH) == Z_STREAM_END;
-    if (good)
-        pen_text_append(to, room, bound - z.avail_out);
-    free(room);
-    deflateEnd(&z);
-    return good;
-}
-
-static bool pack_zstd(struct pen_text *to, const struct pen_text *from, int level)
-{
-    size_t bound = ZSTD_compressBound(from->n), n;
-    char *room = malloc(bound);
-    if (!room)
-        return false;
-    n = ZSTD_compress(room, bound, from->bytes, from->n, level);
-    if (!ZSTD_isError(n))
-        pen_text_append(to, room, n);
-    free(room);
-    return !ZSTD_isError(n);
-}
-
-/* The open object is complete: it goes behind those that are. */
-static pen_status close_object(const struct archive *a, struct part *p, struct pen_error *err)
-{
-    struct archive_object o = { .end = p->now.end };
-    size_t head = p->done.n;
-    bool good = true;
-    memcpy(o.folder, p->place.folder, sizeof o.folder);
-    memcpy(o.incarnation, p->place.incarnation, sizeof o.incarnation);
-    archive_name(a, &p->place, &p->now.first, o.name, sizeof o.name);
-    pen_text_append(&p->done, &o, sizeof o);
-    if (a->compression == ARCHIVE_NONE)
-        pen_text_append(&p->done, p->now.bytes.bytes, p->now.bytes.n);
-    else
-        good = a->compression == ARCHIVE_GZIP ? pack_gzip(&p->done, &p->now.bytes, (int)a->level) : pack_zstd(&p->done, &p->now.bytes, (int)a->level);
-    if (!good || pen_text_failed(&p->done) || pen_text_failed(&p->now.bytes))
-        return pen_fail(err, PEN_FATAL, "out of memory");
-    o.size = p->done.n - head - sizeof o;
-    memcpy(p->done.bytes + head, &o, sizeof o);
-    p->done_objects++;
-    p->done_records += p->now.records;
-    p->done_bytes += (int64_t)o.size;
-    p->from = p->now.end;
-    p->now.records = 0;
-    pen_text_clear(&p->now.bytes);
+    struct pen_position first, until;
+    if (!archive_unfinished_get(w->a, &p->place, &first, &until) || pen_position_compare(&rows->from, &first) > 0)
+        return PEN_OK;
+    if (layout_is_plain(&w->a->layout))
+        return pen_fail(err, PEN_FATAL, "topic %s, partition %s: a commit was cut short while partition_by or partition_time divided it; run once with these "
+                                        "options as they were",
+                        p->place.topic, p->place.number);
+    p->now.first = first;
+    p->until = until;
     return PEN_OK;
 }
 
-static bool is_full(const struct archive *a, const struct open_object *o)
-{
-    return (a->records > 0 && o->records >= a->records) || o->bytes.n >= (size_t)a->target_file_size;
-}
+/* -- rows ---------------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Where the message behind row i begins: that of the next row, or the end of the batch. Without offsets only the end of the batch is known. */
-static bool position_behind(const struct pen_column *offsets, int64_t i, int64_t n, const struct pen_rows *rows, struct pen_position *out)
+/* Whether positions never go back within a batch, so that it can be divided. */
+static bool positions_grow(const struct pen_rows *rows, int64_t n)
 {
-    *out = rows->to;
-    if (i + 1 == n)
-        return true;
-    if (rows->from.n != 1 || pen_column_is_null(offsets, i + 1))
-        return false;
-    *out = pen_position_of((uint64_t)pen_column_int64(offsets, i + 1));
+    struct pen_position last = n ? pen_row_position(rows, 0) : rows->from;
+    for (int64_t i = 1; i < n; i++) {
+        struct pen_position at = pen_row_position(rows, i);
+        if (pen_position_compare(&at, &last) < 0)
+            return false;
+        last = at;
+    }
     return true;
 }
 
-static void begin_object(const struct writer *w, struct part *p, const struct pen_column *offsets, int64_t i, const struct pen_rows *rows)
+static pen_status close_group(struct writer *w, struct part *p, struct pen_error *err)
 {
-    bool known = rows->from.n == 1 && !pen_column_is_null(offsets, i);
-    p->now.first = known ? pen_position_of((uint64_t)pen_column_int64(offsets, i)) : rows->from;
-    p->now.since = pen_now(w->a->host);
+    int64_t records = p->now.records;
+    pen_status st;
+    if (!records) {
+        p->now.first.n = 0; /* of what was begun nothing is left */
+        return PEN_OK;
+    }
+    st = archive_open_close(w->a, &p->now, &p->place, &p->done, &p->done_objects, &p->done_bytes, err);
+    p->done_records += records;
+    p->from = p->now.end;
+    return st;
+}
+
+/* Whether the message that happened at `when` is too late for the open objects. */
+static bool is_beyond(const struct archive *a, const struct archive_open *g, int64_t when)
+{
+    int64_t span;
+    return a->rotate_interval && g->records && g->when != INT64_MIN && when != INT64_MIN && !__builtin_sub_overflow(when, g->when, &span) &&
+           span >= a->rotate_interval;
+}
+
+static bool is_full(const struct archive *a, const struct archive_open *g, bool full)
+{
+    return full || (a->records > 0 && g->records >= a->records) || g->n >= FOLDERS_AT_MOST;
+}
+
+struct row {
+    const char *value;
+    size_t n;
+    struct pen_position at;
+    int64_t when;
+};
+
+static bool needs_time(const struct archive *a)
+{
+    return a->rotate_interval || a->layout.pattern;
+}
+
+static struct row row_of(const struct archive *a, const struct pen_column *values, const struct pen_column *times, const struct pen_rows *rows, int64_t i)
+{
+    struct row r = { .value = "null", .n = 4, .at = pen_row_position(rows, i), .when = INT64_MIN };
+    if (!pen_column_is_null(values, i))
+        r.value = pen_column_bytes(values, i, &r.n);
+    if (needs_time(a))
+        r.when = layout_time(&a->layout, r.value, r.n, pen_column_is_null(times, i) ? INT64_MIN : pen_column_int64(times, i));
+    return r;
+}
+
+/* Closes what is open where this row belongs to something new. `between`: one commit may end, and the next begin, before it. */
+static pen_status close_before(struct writer *w, struct part *p, const struct row *r, bool between, struct pen_error *err)
+{
+    if (!p->until.n)
+        return between && is_beyond(w->a, &p->now, r->when) ? close_group(w, p, err) : PEN_OK;
+    if (pen_position_compare(&r->at, &p->until) < 0)
+        return PEN_OK;
+    p->until.n = 0;
+    return close_group(w, p, err);
+}
+
+static pen_status add_row(struct writer *w, struct part *p, const struct row *r, bool *full, struct pen_error *err)
+{
+    const struct layout *l = &w->a->layout;
+    if (!p->now.records) {
+        p->now.since = pen_now(w->a->host);
+        p->now.when = INT64_MIN;
+        if (!p->now.first.n)
+            p->now.first = r->at;
+    }
+    if (p->now.when == INT64_MIN)
+        p->now.when = r->when;
+    if (layout_is_plain(l))
+        return archive_open_add(w->a, &p->now, p->place.folder, strlen(p->place.folder), &r->at, r->value, r->n, full, err);
+    pen_text_clear(&w->folder);
+    w->unplaced += !layout_folder(l, r->value, r->n, r->when, &w->folder);
+    if (pen_text_failed(&w->folder))
+        return pen_fail(err, PEN_FATAL, "out of memory");
+    return archive_open_add(w->a, &p->now, w->folder.bytes, w->folder.n, &r->at, r->value, r->n, full, err);
+}
+
+static pen_status write_rows(struct writer *w, struct part *p, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
+{
+    struct pen_column values = pen_column_at(batch, COL_VALUE), times = pen_column_at(batch, COL_TIMESTAMP);
+    bool grow = positions_grow(rows, batch->length), between = grow;
+    pen_status st = PEN_OK;
+    for (int64_t i = 0; i < batch->length && st >= 0; i++) {
+        struct row r = row_of(w->a, &values, &times, rows, i);
+        bool full = false, last = i + 1 == batch->length;
+        if ((st = close_before(w, p, &r, between, err)) < 0 || (st = add_row(w, p, &r, &full, err)) < 0)
+            break;
+        p->now.end = last ? rows->to : pen_row_position(rows, i + 1);
+        between = last || (grow && pen_position_compare(&p->now.end, &r.at) > 0);
+        if (between && !p->until.n && is_full(w->a, &p->now, full))
+            st = close_group(w, p, err);
+    }
+    return st;
 }
 
 pen_status archive_write(void *writer, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
 {
     struct writer *w = writer;
-    struct pen_column values = pen_column_at(batch, COL_VALUE), offsets = pen_column_at(batch, COL_OFFSET);
     struct part *p = NULL;
     pen_status st;
     if (!rows->partition)
         return pen_fail(err, PEN_FATAL, "an archive keeps partitions apart, and %s has none: put a transport between", rows->stage);
     st = find_part(w, rows, &p, err);
-    if (st >= 0 && p->idle && !p->now.records)
+    if (st >= 0 && p->idle && !p->now.records) {
         p->from = rows->from;
-    p->idle = false;
-    for (int64_t i = 0; i < batch->length && st >= 0; i++) {
-        size_t n = 4;
-        const char *value = pen_column_is_null(&values, i) ? "null" : pen_column_bytes(&values, i, &n);
-        bool splits;
-        if (!p->now.records)
-            begin_object(w, p, &offsets, i, rows);
-        pen_text_append(&p->now.bytes, value, n);
-        pen_text_append(&p->now.bytes, "\n", 1);
-        p->now.records++;
-        splits = position_behind(&offsets, i, batch->length, rows, &p->now.end);
-        if (splits && is_full(w->a, &p->now))
-            st = close_object(w->a, p, err);
+        st = look_for_begun(w, p, rows, err);
     }
-    if (st >= 0 && pen_text_failed(&p->now.bytes))
-        st = pen_fail(err, PEN_FATAL, "out of memory");
+    p->idle = false;
+    if (st >= 0)
+        st = write_rows(w, p, batch, rows, err);
+    if (st >= 0 && p->until.n && pen_position_compare(&rows->to, &p->until) >= 0) {
+        p->until.n = 0;
+        st = close_group(w, p, err);
+    }
     return st;
 }
 
-/* -- the cut ---------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the cut ------------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Whether the open object is to be closed at this cut. */
+/* Whether the open objects are to be closed at this cut. */
 static bool is_due(const struct writer *w, const struct part *p, bool all)
 {
     const struct archive *a = w->a;
-    if (!p->now.records)
+    if (!p->now.records || p->until.n)
         return false;
-    if (all || (!a->records && !a->rotate))
+    if (all || (!a->records && !a->rotate && !a->rotate_interval))
         return true;
     return a->rotate && pen_now(a->host) - p->now.since >= a->rotate;
 }
@@ -254,7 +290,7 @@ static pen_status stage_parts(struct writer *w, struct pen_staged *staged, struc
     for (size_t i = 0; i < w->n && st >= 0; i++) {
         struct part *p = w->parts[i];
         if (is_due(w, p, all))
-            st = close_object(w->a, p, err);
+            st = close_group(w, p, err);
         pen_text_append(out, p->done.bytes ? p->done.bytes : "", p->done.n);
         staged->files += p->done_objects;
         staged->rows += p->done_records;
@@ -280,6 +316,9 @@ pen_status archive_stage(void *writer, struct pen_staged *staged, struct pen_err
         p->done_objects = p->done_records = p->done_bytes = 0;
         p->idle = !p->now.records;
     }
+    if (w->unplaced)
+        pen_count(w->a->host, "unplaced_total", NULL, w->unplaced);
+    w->unplaced = 0;
     staged->bytes = out.bytes;
     staged->n = out.n;
     return PEN_OK;

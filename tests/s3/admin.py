@@ -2,20 +2,11 @@
 """penstock store: buckets made, configured, described and deleted, and what others have set left alone. SPDX-License-Identifier: Apache-2.0"""
 import json, os, re, subprocess, sys, tempfile
 
-TOP = os.environ.get("top_builddir", ".")
-sys.path.insert(0, os.path.join(os.environ.get("top_srcdir", "."), "tests", "services"))
-import services
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import archives
+from archives import PENSTOCK, ok, services
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-n_run = 0
-
-
-def ok(good, what, log=""):
-    global n_run
-    n_run += 1
-    print(f"{'ok' if good else 'not ok'} {n_run} - {what}", flush=True)
-    if not good:
-        print("".join("# " + line + "\n" for line in str(log).splitlines()[-30:]), end="", flush=True)
 
 
 class Store:
@@ -27,7 +18,7 @@ class Store:
 
     def __call__(self, verb, *words, lead=None, env=None):
         """(status, rows or the message)"""
-        done = subprocess.run([os.path.join(TOP, "core/penstock"), "store", verb, *(lead or ["--in=" + self.ini]), "--json", *words], capture_output=True,
+        done = subprocess.run([PENSTOCK, "store", verb, *(lead or ["--in=" + self.ini]), "--json", *words], capture_output=True,
                               text=True, timeout=60, env=env)
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else done.stderr
 
@@ -128,16 +119,9 @@ def refused(store, server):
     ok(status == 2 and "plain" in said and said.count("\n") == 1, "a wrong secret is one line", said)
 
 
-def main():
-    why = services.missing("minio")
-    if why or not os.path.exists(os.path.join(TOP, "plugins/s3/.libs/s3.so")):
-        print("1..0 # SKIP " + (why or "the plugin s3 is not built"))
-        return
-    with services.minio() as server, tempfile.TemporaryDirectory(prefix="penstock-admin-") as folder:
-        store = Store(server, folder)
-        for part in (creating, changing, deleting, refused):
-            part(store, server)
-    print(f"1..{n_run}")
-
-
-main()
+archives.need("minio")
+with services.minio() as server, tempfile.TemporaryDirectory(prefix="penstock-admin-") as folder:
+    store = Store(server, folder)
+    for part in (creating, changing, deleting, refused):
+        part(store, server)
+archives.done()

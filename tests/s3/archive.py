@@ -1,62 +1,15 @@
 #!/usr/bin/env python3
 """The archive of messages: names as Kafka Connect's S3 sink gives them, exact counts, kills at each step, lost answers, and the way back.
 SPDX-License-Identifier: Apache-2.0"""
-import gzip, os, random, re, subprocess, sys, tempfile
+import gzip, os, random, re, sys, tempfile
 
-TOP = os.environ.get("top_builddir", ".")
-sys.path.insert(0, os.path.join(os.environ.get("top_srcdir", "."), "tests", "services"))
-import services
-
-n_run = 0
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import archives
+from archives import ok, services
 
 
-def ok(good, what, log=""):
-    global n_run
-    n_run += 1
-    print(f"{'ok' if good else 'not ok'} {n_run} - {what}", flush=True)
-    if not good:
-        print("".join("# " + line + "\n" for line in str(log).splitlines()[-30:]), end="", flush=True)
-
-
-class Archive:
-    """Posts in files, through a journal of two partitions, into an archive of its own bucket."""
-
-    def __init__(self, server, folder, name, options="", commit="commit_rows = 700"):
-        self.server, self.name, self.folder = server, name, os.path.join(folder, name)
-        os.makedirs(os.path.join(self.folder, "in"))
-        server.create_bucket(name)
-        self.ini, self.sent, self.log = os.path.join(self.folder, "p.ini"), [], ""
-        with open(self.ini, "w") as f:
-            f.write(f"[pipeline]\nname = keep\nstate = {self.folder}/state\nlanes = 2\n{commit}\n[defaults s3]\nendpoint = {server.endpoint}\n"
-                    f"region = {server.region}\naccess_key = {server.access_key}\nsecret_key = {server.secret_key}\n"
-                    f"[source in]\nplugin = file\npath = {self.folder}/in\n[transport log]\nplugin = journal\ninput = in\npath = {self.folder}/journal\n"
-                    f"partitions = 2\n[sink keep]\nplugin = s3\ninput = log\npath = s3://{name}/topics\n{options}\n")
-
-    def write(self, n):
-        at = len(self.sent)
-        rows = ['{"n":%d,"text":"%s"}' % (i, "x" * (i % 90)) for i in range(at, at + n)]
-        with open(os.path.join(self.folder, "in", "%06d.jsonl" % at), "w") as f:
-            f.write("".join(row + "\n" for row in rows))
-        self.sent += rows
-
-    def command(self):
-        return [os.path.join(TOP, "core/penstock"), "run", self.ini, "--until-end"]
-
-    def run(self, failpoint=None):
-        env = dict(os.environ, **({"PENSTOCK_FAILPOINTS": failpoint} if failpoint else {}))
-        done = subprocess.run(self.command(), capture_output=True, text=True, timeout=180, env=env)
-        self.log = done.stderr
-        return done.returncode
-
-    def kill_after(self, seconds):
-        p = subprocess.Popen(self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            p.wait(seconds)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            p.wait()
-
-    def objects(self):
+class Archive(archives.Archive):
+    def objects(self):  # versitygw keeps objects as files
         root = os.path.join(self.server.dir, "data", self.name)
         found = {}
         for where, _, names in os.walk(root):
@@ -91,9 +44,7 @@ def layout(server, folder):
     ok(a.run() == 0 and a.objects() == before, "nothing new, nothing written", a.log)
     a.write(500)
     ok(a.run() == 0 and a.complete(), "goes on behind the last object", a.log)
-    for name in os.listdir(os.path.join(a.folder, "state")):
-        if name.startswith("state.db"):
-            os.remove(os.path.join(a.folder, "state", name))
+    a.forget_state()
     a.write(200)
     ok(a.run() == 0 and a.complete(), "without what its state remembers it goes on where the objects end", a.log)
 
@@ -148,15 +99,8 @@ def taken(server, folder):
     ok(a.run() == 1 and "penstock-end" in a.log, "a foreign object is named, not written over", a.log)
 
 
-def main():
-    why = services.missing("versitygw")
-    if why or not os.path.exists(os.path.join(TOP, "plugins/s3/.libs/s3.so")):
-        print("1..0 # SKIP " + (why or "the plugin s3 is not built"))
-        return
-    with services.versitygw() as server, tempfile.TemporaryDirectory(prefix="penstock-archive-") as folder:
-        for part in (layout, expired, exact, kills, failpoints, taken):
-            part(server, folder)
-    print(f"1..{n_run}")
-
-
-main()
+archives.need("versitygw")
+with services.versitygw() as server, tempfile.TemporaryDirectory(prefix="penstock-archive-") as folder:
+    for part in (layout, expired, exact, kills, failpoints, taken):
+        part(server, folder)
+archives.done()

@@ -4,6 +4,10 @@ check_PROGRAMS += tests/s3/store_check
 tests_s3_store_check_SOURCES = tests/s3/store_check.c
 tests_s3_store_check_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -I$(top_srcdir)/core -I$(top_srcdir)/plugins
 tests_s3_store_check_LDADD = plugins/s3/libs3.la core/libpenstock.la
-TESTS += tests/s3/store_test.py tests/s3/pipeline_test.py tests/s3/archive.py tests/s3/admin.py
+check_PROGRAMS += tests/s3/layout_test
+tests_s3_layout_test_SOURCES = tests/s3/layout_test.c
+tests_s3_layout_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -I$(top_srcdir)/core -I$(top_srcdir)/plugins
+tests_s3_layout_test_LDADD = plugins/s3/libs3.la core/libpenstock.la
+TESTS += tests/s3/layout_test tests/s3/store_test.py tests/s3/pipeline_test.py tests/s3/archive.py tests/s3/folders.py tests/s3/admin.py
 endif
-EXTRA_DIST += tests/s3/store_test.py tests/s3/pipeline_test.py tests/s3/archive.py tests/s3/admin.py tests/services/lossy_proxy.py
+EXTRA_DIST += tests/s3/store_test.py tests/s3/pipeline_test.py tests/s3/archive.py tests/s3/archives.py tests/s3/folders.py tests/s3/admin.py tests/services/lossy_proxy.py
