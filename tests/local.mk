@@ -1,5 +1,7 @@
 # What make check runs: each folder's local.mk adds its programs and scripts to TESTS.
 EXTRA_DIST += tests/tap.h tests/run
+# The longest first: the others run beside them.
+include tests/readers/local.mk
 include tests/data/local.mk
 include tests/config/local.mk
 include tests/engine/local.mk
@@ -19,7 +21,6 @@ include tests/model/local.mk
 include tests/faults/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
-include tests/readers/local.mk
 include tests/services/local.mk
 include tests/conf/local.mk
 include tests/build/local.mk
