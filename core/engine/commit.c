@@ -1,5 +1,6 @@
 /* commit.c - plans: gathered at a cut, published sink by sink in a fixed order, settled. The rules are in doc/commits.md.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -572,12 +573,28 @@ pen_status pen_plan_adopt(struct pen_segment *seg, size_t n, struct pen_error *e
     return PEN_SKIP;
 }
 
+/* Publishes what the last run left. What that was about when it was killed may still be on its way, so an unclear answer is asked for some seconds more. */
+static pen_status finish_plan(struct pen_segment *seg, const struct seg_sink *sink, const struct pen_plan *plan, struct pen_error *err)
+{
+    for (int64_t pause = FIRST_PAUSE;; pause *= 2) {
+        pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
+        struct pen_error why = { 0 };
+        pen_status st = sink->type->publish(sink->ctx, plan, &outcome, &why);
+        if (st == PEN_OK && outcome == PEN_PUBLISH_DONE)
+            return PEN_OK;
+        bool unclear = st == PEN_RETRY || (st == PEN_OK && outcome == PEN_PUBLISH_UNKNOWN);
+        if (!unclear || pause > LONGEST_PAUSE || atomic_load(&seg->run->stopping))
+            return st < 0 ? pen_fail(err, st, "%s", why.msg)
+                          : pen_fail(err, PEN_FATAL, "%s: the commit that the last run left unfinished could not be finished", sink->name);
+        poll(&(struct pollfd){ .fd = seg->run->wake_fd, .events = POLLIN }, 1, (int)(pause / 1000));
+    }
+}
+
 pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err)
 {
     for (size_t k = 1; k < seg->n_sinks; k++) {
         struct seg_sink *sink = &seg->sinks[k];
         struct pen_plan *plan = NULL;
-        pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
         pen_status st;
         if (sink->shows)
             continue;
@@ -586,12 +603,10 @@ pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err)
             continue;
         if (st == PEN_OK) {
             plan->replay = true;
-            st = sink->type->publish(sink->ctx, plan, &outcome, err);
+            st = finish_plan(seg, sink, plan, err);
         }
-        if (st == PEN_OK && outcome == PEN_PUBLISH_DONE)
+        if (st == PEN_OK)
             st = pen_state_finish_plan(seg->state, sink->name, plan, err);
-        else if (st >= 0)
-            st = pen_fail(err, PEN_FATAL, "%s: the commit that the last run left unfinished could not be finished", sink->name);
         pen_plan_free(&plan);
         if (st < 0)
             return st;

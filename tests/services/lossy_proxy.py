@@ -12,7 +12,7 @@ Actions:
     half     carries it out and sends half of the answer
     refuse   closes the connection without carrying it out
     error    carries it out and answers 500 with an empty body (`status=` another one)
-    reject   answers 503 (`status=`) without carrying it out
+    reject   answers 503 (`status=`) without carrying it out, with an empty body or `body=`
     garbage  carries it out and answers with what is no HTTP
     late     carries it out and holds the answer back for `seconds=` (30)
 nth: numbers of the requests that fit, from 1; None: all of them. every=N: each Nth.
@@ -29,9 +29,9 @@ HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrad
 
 
 class Rule:
-    def __init__(self, action, method=None, path=None, nth=None, every=None, status=None, seconds=30):
+    def __init__(self, action, method=None, path=None, nth=None, every=None, status=None, seconds=30, body=b""):
         self.action, self.method, self.path = action, method, re.compile(path) if path else None
-        self.nth, self.every, self.status, self.seconds = nth, every, status, seconds
+        self.nth, self.every, self.status, self.seconds, self.body = nth, every, status, seconds, body
         self.seen = self.done = 0
 
     def takes(self, method, target):
@@ -142,7 +142,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             action = action or "gone"
         proxy.log.append((self.command, self.path, answer[0] if answer else None, action))
         if action == "reject":
-            self.send_back(rule.status or 503, "Slow Down", [], b"")
+            self.send_back(rule.status or 503, "Slow Down", [], rule.body)
         elif not answer or action in ("lose", "refuse"):
             self.close_connection = True
         elif action == "half":
