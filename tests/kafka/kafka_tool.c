@@ -119,6 +119,7 @@ static int in(const char *how, const char *brokers, const char *topic, const cha
     set(conf, "compression.type", "lz4");
     set(conf, "linger.ms", "20");
     set(conf, "message.max.bytes", "100000000");
+    set(conf, "enable.idempotence", "true"); /* each line once, whatever becomes of the broker meanwhile */
     if (id) {
         set(conf, "transactional.id", id);
         set(conf, "transaction.timeout.ms", "60000");

@@ -9,5 +9,8 @@ tests_s3_layout_test_SOURCES = tests/s3/layout_test.c
 tests_s3_layout_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -I$(top_srcdir)/core -I$(top_srcdir)/plugins
 tests_s3_layout_test_LDADD = plugins/s3/libs3.la core/libpenstock.la
 TESTS += tests/s3/layout_test $(s3_tests)
+if PLUGIN_KAFKA
+TESTS += tests/s3/long_haul.py
 endif
-EXTRA_DIST += $(s3_tests) tests/s3/archives.py tests/s3/lake.py tests/services/lossy_proxy.py
+endif
+EXTRA_DIST += $(s3_tests) tests/s3/archives.py tests/s3/lake.py tests/s3/long_haul.py tests/services/lossy_proxy.py
