@@ -118,8 +118,7 @@ with shared.one_server("minio", "versitygw") as (folder, server):
     lost_ends(large, "delta", source="range_size = 4MiB", table="compression = none", commit="commit_rows = 2000")
     if shared.has_failpoints():
         ends_of_the_killed(lake)
-    for way in WAYS:
-        kill_at_random(lake, way)
+    kill_at_random(lake, "delta")  # Parquet files alone: doc/guarantees.md has what a kill may come to there
     known = set()
     for way in WAYS:
         if shared.has_failpoints():
