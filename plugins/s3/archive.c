@@ -23,7 +23,7 @@ static const struct pen_option options[] = {
     { "records", PEN_OPT_COUNT, AT(records), "0", 0, INT64_C(1000000000), NULL, 0,
       "Messages an object, exactly; an object that is not full waits for more, unless rotate is given. 0: as many as a commit brings. With partition_by or "
       "partition_time it counts those of a Kafka partition, whose open objects are closed together." },
-    { "target_file_size", PEN_OPT_SIZE, AT(target_file_size), "64MiB", 1024, INT64_C(1) << 32, NULL, 0,
+    { "target_file_size", PEN_OPT_SIZE, AT(target_file_size), "64MiB", 1024, INT64_C(1) << 31, NULL, 0,
       "Size, before compression, at which an object is closed." },
     { "rotate_interval", PEN_OPT_DURATION, AT(rotate_interval), "0s", 0, INT64_C(86400000000) * 366, NULL, 0,
       "A message that happened so much later than the first one of an object, by its own time, begins a new object; until then objects wait for more, "

@@ -12,10 +12,12 @@
 
 #define HOUR INT64_C(3600000000)
 #define ENTRY_AGE (24 * HOUR) /* how long a process may be stopped in the middle of a commit, and still find that another has made it */
-enum { AT_ONCE = 1000 };      /* names that are held in memory */
+#define SPELL INT64_C(1000000) /* how long commits may wait for it at a time; it then goes on after a later one */
+enum { AT_ONCE = 50, NAME = 1025 };
 
+enum folder { OBJECTS, ENTRIES, FOLDERS };
 struct archive_topic {
-    char name[300];
+    char name[300], after[FOLDERS][NAME]; /* after: where the next look goes on; "" at the beginning */
     struct archive_topic *next;
 };
 
@@ -46,10 +48,12 @@ void archive_topics_fini(struct archive *a)
 struct cleaning {
     const struct archive *a;
     const char *topic;
-    int64_t before;
-    char *names[AT_ONCE], *after; /* after: where the next list begins */
+    int64_t before, until;  /* age; pen_now() at which it stops for now */
+    char *names[AT_ONCE];   /* to be removed, if they are the archive's own */
     size_t n;
-    char newest[1024];            /* entries: the last one of the partition at hand that is no candidate yet */
+    char *seen;             /* the last name that was looked at */
+    bool more;              /* there are others behind it */
+    char newest[NAME];      /* entries: the last one of the partition at hand that is no candidate yet */
     bool newest_is_old;
 };
 
@@ -58,34 +62,46 @@ static pen_status keep_name(struct cleaning *c, const char *name, struct pen_err
     return (c->names[c->n] = strdup(name)) ? (c->n++, PEN_OK) : pen_fail(err, PEN_FATAL, "out of memory");
 }
 
-static pen_status note_object(void *arg, const struct pen_object *o, struct pen_error *err)
+static bool is_enough(struct cleaning *c, const struct pen_object *o)
 {
-    struct cleaning *c = arg;
+    c->more = c->n == AT_ONCE || pen_now(c->a->host) >= c->until;
+    if (!c->more)
+        snprintf(c->seen, NAME, "%s", o->name);
+    return c->more;
+}
+
+static pen_status note_object(struct cleaning *c, const struct pen_object *o, struct pen_error *err)
+{
     const char *slash = strrchr(o->name, '/');
     struct pen_position first;
     if (o->modified >= c->before || !slash || !archive_object_name(slash + 1, c->topic, NULL, &first))
         return PEN_OK;
-    if (c->n == AT_ONCE)
-        return PEN_SKIP;
     return keep_name(c, o->name, err);
 }
 
 /* An entry is done with once the next one of its partition is there. */
-static pen_status note_entry(void *arg, const struct pen_object *o, struct pen_error *err)
+static pen_status note_entry(struct cleaning *c, const struct pen_object *o, struct pen_error *err)
 {
-    struct cleaning *c = arg;
     const char *slash = strrchr(o->name, '/');
     size_t folder = slash ? (size_t)(slash - o->name) + 1 : 0;
     pen_status st = PEN_OK;
     if (!slash || strspn(slash + 1, "0123456789.") != strlen(slash + 1))
         return PEN_OK;
-    if (c->n == AT_ONCE)
-        return PEN_SKIP;
-    if (c->newest_is_old && strncmp(c->newest, o->name, folder) == 0 && strcmp(c->newest, o->name) != 0)
+    if (c->newest_is_old && strncmp(c->newest, o->name, folder) == 0)
         st = keep_name(c, c->newest, err);
     snprintf(c->newest, sizeof c->newest, "%s", o->name);
     c->newest_is_old = o->modified < c->before;
     return st;
+}
+
+static pen_status each_object(void *arg, const struct pen_object *o, struct pen_error *err)
+{
+    return is_enough(arg, o) ? PEN_SKIP : note_object(arg, o, err);
+}
+
+static pen_status each_entry(void *arg, const struct pen_object *o, struct pen_error *err)
+{
+    return is_enough(arg, o) ? PEN_SKIP : note_entry(arg, o, err);
 }
 
 /* Whether an object tells that this archive put it. */
@@ -115,51 +131,45 @@ static pen_status remove_names(struct cleaning *c, const char *folder, int64_t *
 
 static void drop_names(struct cleaning *c)
 {
-    free(c->after);
-    c->after = c->n ? c->names[--c->n] : NULL;
     while (c->n)
         free(c->names[--c->n]);
 }
 
-static pen_status clean_folder(const struct archive *a, const char *topic, const char *folder, int64_t before,
-                               pen_status (*note)(void *arg, const struct pen_object *o, struct pen_error *err), int64_t *gone, struct pen_error *err)
+/* A folder from where the last look at it ended. */
+static pen_status clean_folder(struct cleaning *c, struct archive_topic *t, enum folder which, int64_t *gone, struct pen_error *err)
 {
-    struct cleaning *c = calloc(1, sizeof *c);
-    bool more = true;
-    pen_status st = PEN_OK;
-    if (!c)
-        return pen_fail(err, PEN_FATAL, "out of memory");
-    c->a = a;
-    c->topic = topic;
-    c->before = before;
-    while (more && st >= 0) {
-        st = pen_store_list(a->host, folder, c->after, true, note, c, err);
-        more = c->n == AT_ONCE;
+    char url[ARCHIVE_URL];
+    pen_status st = which == OBJECTS ? pen_url_join(url, sizeof url, c->a->path, t->name, err) : archive_entries_url(c->a, t->name, url, err);
+    c->seen = t->after[which];
+    c->newest_is_old = false;
+    do {
+        char after[NAME];
+        memcpy(after, c->seen, sizeof after);
+        c->more = false;
         if (st >= 0)
-            st = remove_names(c, folder, gone, err);
+            st = pen_store_list(c->a->host, url, *after ? after : NULL, true, which == OBJECTS ? each_object : each_entry, c, err);
+        if (st >= 0)
+            st = remove_names(c, url, gone, err);
         drop_names(c);
-    }
-    free(c->after);
-    free(c);
+    } while (st >= 0 && c->more && pen_now(c->a->host) < c->until);
+    if (st >= 0 && !c->more)
+        *c->seen = '\0';
     return st < 0 ? st : PEN_OK;
 }
 
 /* -- all of them ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static pen_status clean_topic(const struct archive *a, const char *topic, int64_t now, struct pen_error *err)
+/* *more: the time was up before all had been looked at. */
+static pen_status clean_topic(const struct archive *a, struct archive_topic *t, int64_t now, int64_t until, bool *more, struct pen_error *err)
 {
-    char url[ARCHIVE_URL];
+    struct cleaning c = { .a = a, .topic = t->name, .until = until, .before = now - a->expire };
     int64_t objects = 0, entries = 0;
-    pen_status st = PEN_OK;
-    if (a->expire) {
-        st = pen_url_join(url, sizeof url, a->path, topic, err);
-        if (st >= 0)
-            st = clean_folder(a, topic, url, now - a->expire, note_object, &objects, err);
-    }
+    pen_status st = a->expire ? clean_folder(&c, t, OBJECTS, &objects, err) : PEN_OK;
+    *more |= c.more;
+    c.before = now - ENTRY_AGE;
     if (st >= 0)
-        st = archive_entries_url(a, topic, url, err);
-    if (st >= 0)
-        st = clean_folder(a, topic, url, now - ENTRY_AGE, note_entry, &entries, err);
+        st = clean_folder(&c, t, ENTRIES, &entries, err);
+    *more |= c.more;
     if (objects)
         pen_count(a->host, "expired_total", NULL, objects);
     return st;
@@ -169,12 +179,15 @@ pen_status archive_maintain(void *ctx, struct pen_error *err)
 {
     struct archive *a = ctx;
     int64_t now = pen_now(a->host), store_now;
+    bool more = false;
     pen_status st;
     if (now < a->clean_at || (!a->expire && layout_is_plain(&a->layout)))
         return PEN_OK;
     a->clean_at = now + (a->expire && a->expire < HOUR ? a->expire : HOUR);
     st = pen_store_now(a->host, a->path, &store_now, err);
-    for (const struct archive_topic *t = a->topics; t && st >= 0; t = t->next)
-        st = clean_topic(a, t->name, store_now, err);
+    for (struct archive_topic *t = a->topics; t && st >= 0; t = t->next)
+        st = clean_topic(a, t, store_now, now + SPELL, &more, err);
+    if (more)
+        a->clean_at = pen_now(a->host) + 9 * SPELL;
     return st;
 }

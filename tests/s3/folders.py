@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An archive whose partitions are divided into folders by fields and time: where messages lie, and that each lies there once whatever is cut short, lost or
 done twice. SPDX-License-Identifier: Apache-2.0"""
-import collections, datetime, gzip, json, os, random, re, subprocess, sys, tempfile, zoneinfo
+import collections, datetime, gzip, json, os, random, re, subprocess, sys, tempfile, time, zoneinfo
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import archives
@@ -211,6 +211,41 @@ def read_back(server, folder):
     ok(done.returncode == 0 and rows == 700, "the file source reads it back", (rows, done.stderr))
 
 
+def expired(server, folder):
+    """expire: what is old goes, and nothing that only looks like it; what is gone does not come back."""
+    kept = {"topics/log/partition=7/log+7+0000000000.json", "topics/log/notes.txt", "topics/other/partition=0/other+0+0000000000.json"}
+    both_ways = [(Archive(server, folder, "expired-plain", "expire = 2s"), "partition=P"), (Archive(server, folder, "expired-days", DAYS + "expire = 2s"), "days")]
+
+    def step(a, rows):
+        """One run over so many rows more: whether it ended well, and the archive's own objects."""
+        a.write(rows, message)
+        good = a.run() == 0
+        return good, {key: body for key, body in a.objects().items() if key not in kept}
+
+    def messages_in(objects):
+        return sorted(line for key, body in objects.items() for line in lines_of(key, body))
+
+    def grow_old():
+        time.sleep(3.5)  # the age that is tested: 2 s, and the store tells the time in whole seconds
+
+    first = []
+    for a, _ in both_ways:
+        first.append(step(a, 300)[1])
+        put = [server.call("PUT", "/%s/%s" % (a.name, archives.urllib.parse.quote(key)), b"somebody else's\n")[0] for key in kept]
+        ok(len(first[-1]) > 0 and put == [200] * len(kept), "there are objects of the archive, and others", put)
+    grow_old()
+    for (a, what), old in zip(both_ways, first):
+        good, now = step(a, 300)
+        ok(good and not set(old) & set(now) and messages_in(now) == sorted(a.sent[300:]), "%s: what is old is removed" % what, [a.log, len(old), len(now)])
+        ok(kept <= set(a.objects()), "%s: and nothing else" % what, sorted(kept - set(a.objects())))
+    grow_old()
+    for a, what in both_ways:
+        one, now = step(a, 1)
+        another, then = step(a, 1)  # begins with everything gone but one message
+        ok(one and another and messages_in(now) == a.sent[600:601] and messages_in(then) == sorted(a.sent[600:602]), "%s: what is gone does not come back" % what,
+           [a.log, len(now), len(then)])
+
+
 def zones(server, folder):
     """Local times as another reader of the tz database has them."""
     rng = random.Random(1)
@@ -225,6 +260,6 @@ def zones(server, folder):
 
 archives.need("minio")
 with services.minio() as server, tempfile.TemporaryDirectory(prefix="penstock-folders-") as folder:
-    for part in (placed, closed, cut_short, kills, overtaken, lost, read_back, zones):
+    for part in (placed, closed, cut_short, kills, overtaken, lost, read_back, expired, zones):
         part(server, folder)
 archives.done()
