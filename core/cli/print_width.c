@@ -1,7 +1,8 @@
 /* print_width.c - how many columns of a terminal a character takes: Unicode's combining marks none, East Asian wide ones and emoji two.
  * Sources: Unicode 15, DerivedGeneralCategory (Mn, Me, Cf) and EastAsianWidth (W, F), by blocks. SPDX-License-Identifier: Apache-2.0 */
+#include <penstock/records.h>
+
 #include "cli/print.h"
-#include "ops/text.h"
 
 struct range {
     uint32_t first, last;

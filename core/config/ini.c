@@ -7,6 +7,8 @@
  * A line that is indented deeper than its key's continues the value; otherwise indentation means nothing.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <ini.h>
+
+#include <penstock/records.h>
 #include <stdlib.h>
 #include <string.h>
 

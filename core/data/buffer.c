@@ -6,7 +6,6 @@
 
 #include <penstock/records.h>
 
-#include "ops/text.h"
 
 static bool reserve(struct pen_text *t, size_t more)
 {

@@ -4,7 +4,6 @@
 #include <penstock/records.h>
 
 #include "data/text.h"
-#include "ops/text.h"
 
 /* Value of a hex digit, or 0xFF. */
 static const uint8_t hex_values[256] = {

@@ -9,8 +9,6 @@
 /* Decodes the escape whose backslash is at p (RFC 8259, section 7) to *out, at most 4 bytes (a pair of surrogates is one escape), and
  * moves *out; returns what follows it, or NULL where it is none. A lone surrogate becomes U+FFFD. */
 const char *pen_json_escape(const char *p, const char *end, char **out);
-/* Whether n bytes are UTF-8: no overlong forms, surrogates, or code points beyond U+10FFFF (Unicode, table 3-7). */
-bool pen_utf8_valid(const char *s, size_t n);
 /* Decodes base64 (RFC 4648, section 4, with padding) in place or elsewhere; false where it is none. out has room for n / 4 * 3. */
 bool pen_base64_decode(uint8_t *out, size_t *out_n, const char *text, size_t n);
 

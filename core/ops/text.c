@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <penstock/records.h>
+
 #include "ops/text.h"
 
 /* One character of text as it is to be printed, into out; returns how many bytes of text it stands for. */

@@ -1,4 +1,6 @@
 /* json.c - see json.h. SPDX-License-Identifier: Apache-2.0 */
+#include <penstock/records.h>
+
 #include "json.h"
 
 #include <stdarg.h>
@@ -429,20 +431,6 @@ void delta_text_format(struct delta_text *t, const char *fmt, ...)
         delta_text_bytes(t, buf, (size_t)n);
 }
 
-/* Length of the UTF-8 character at p, 0 where there is none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    size_t want = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-    if (want == 0 || want > n)
-        return 0;
-    for (size_t i = 1; i < want; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
-        return 0;
-    return want;
-}
-
 void delta_text_string(struct delta_text *t, const char *text, size_t n)
 {
     if (!text) {
@@ -452,7 +440,7 @@ void delta_text_string(struct delta_text *t, const char *text, size_t n)
     delta_text_bytes(t, "\"", 1);
     for (size_t i = 0, start = 0; i <= n;) {
         unsigned char c = i < n ? (unsigned char)text[i] : 0;
-        size_t length = i < n ? utf8_length((const unsigned char *)text + i, n - i) : 0;
+        size_t length = i < n ? pen_utf8_length(text + i, n - i) : 0;
         if (i < n && c >= 0x20 && c != '"' && c != '\\' && length) {
             i += length;
             continue;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <penstock/plugin.h>
+#include <penstock/records.h>
 
 #include "scan.h"
 
@@ -41,20 +42,6 @@ bool scan_at_end(struct scan *s)
 }
 
 /* -- strings ------------------------------------------------------------------------------------------------------------------- */
-
-/* Length of the UTF-8 sequence at p, 0 where it is none. */
-static size_t utf8_length(const unsigned char *p, const unsigned char *end)
-{
-    size_t n = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-    if (n == 0 || (size_t)(end - p) < n)
-        return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0; /* overlong, a surrogate, beyond U+10FFFF */
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
 
 static int hex(char c)
 {
@@ -114,7 +101,7 @@ static bool scan_string(struct scan *s)
             return wrong(s, "a control character in a string");
         } else if (c < 0x80) {
             s->p++;
-        } else if ((n = utf8_length((unsigned char *)s->p, (unsigned char *)s->end)) > 0) {
+        } else if ((n = pen_utf8_length(s->p, (size_t)(s->end - s->p))) > 0) {
             s->p += n;
         } else {
             return wrong(s, "a string that is not UTF-8");

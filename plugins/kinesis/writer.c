@@ -178,21 +178,13 @@ static pen_status find_target(struct writer *w, const struct pen_rows *rows, uin
     return PEN_OK;
 }
 
-/* How many characters of UTF-8 these bytes are; SIZE_MAX where they are none. */
+/* How many characters of UTF-8 these bytes are; SIZE_MAX where they are none, or have a NUL. */
 static size_t characters(const char *text, size_t n)
 {
     size_t count = 0;
-    for (size_t i = 0; i < n; count++) {
-        unsigned char c = (unsigned char)text[i];
-        size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : SIZE_MAX;
-        unsigned low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-        if (more == SIZE_MAX || more > n - i - 1 || c == 0)
+    for (size_t i = 0, step; i < n; i += step, count++)
+        if (!text[i] || !(step = pen_utf8_length(text + i, n - i)))
             return SIZE_MAX;
-        for (size_t k = 1; k <= more; k++, low = 0x80, high = 0xbf)
-            if ((unsigned char)text[i + k] < low || (unsigned char)text[i + k] > high)
-                return SIZE_MAX;
-        i += more + 1;
-    }
     return count;
 }
 

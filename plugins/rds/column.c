@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <penstock/records.h>
+
 void rds_table_fini(struct rds_table *t)
 {
     for (size_t i = 0; i < t->n_columns; i++)
@@ -51,46 +53,10 @@ pen_status rds_table_schema(const struct rds_table *t, struct ArrowSchema *out, 
 
 /* -- bytes as they are ------------------------------------------------------------------------------------------------------------------- */
 
-/* Length of the well-formed sequence at s, which is no ASCII; 0: there is none within n bytes. */
-static size_t sequence(const uint8_t *s, size_t n)
-{
-    size_t want = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || want > n)
-        return 0;
-    for (size_t i = 1; i < want; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return want;
-}
-
-bool rds_is_utf8(const uint8_t *s, size_t n)
-{
-    size_t i = 0, step;
-    while (i < n) {
-        uint64_t eight;
-        while (i + sizeof eight <= n) {
-            memcpy(&eight, s + i, sizeof eight);
-            if (eight & UINT64_C(0x8080808080808080))
-                break;
-            i += sizeof eight;
-        }
-        while (i < n && s[i] < 0x80)
-            i++;
-        if (i == n)
-            return true;
-        if (!(step = sequence(s + i, n - i)))
-            return false;
-        i += step;
-    }
-    return true;
-}
-
 rds_fit rds_bytes_utf8(const struct rds_column *c, struct pen_builder *b, const uint8_t *bytes, size_t n)
 {
     (void)c;
-    if (!rds_is_utf8(bytes, n))
+    if (!pen_utf8_valid((const char *)bytes, n))
         return RDS_UNFIT;
     pen_builder_bytes_value(b, bytes, n);
     return RDS_FITS;

@@ -52,9 +52,6 @@ pen_status rds_table_schema(const struct rds_table *t, struct ArrowSchema *out, 
 /* -1: there is none. */
 int rds_table_find(const struct rds_table *t, const char *column);
 
-/* UTF-8 as RFC 3629 has it. */
-bool rds_is_utf8(const uint8_t *bytes, size_t n);
-
 /* -- text.c: values as MySQL's text protocol has them */
 rds_decode rds_text_int32, rds_text_int64, rds_text_uint64, rds_text_decimal, rds_text_float64, rds_text_bool, rds_text_bits, rds_text_bits64,
     rds_text_date, rds_text_timestamp;

@@ -92,23 +92,6 @@ static bool escapes_are_good(const char *p, size_t n)
     return true;
 }
 
-static bool is_utf8(const char *text, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)text, *end = p + n;
-    while (p < end) {
-        size_t more = *p < 0x80 ? 0 : *p >= 0xC2 && *p < 0xE0 ? 1 : (*p & 0xF0) == 0xE0 ? 2 : *p >= 0xF0 && *p < 0xF5 ? 3 : SIZE_MAX;
-        if (more > (size_t)(end - p) - 1)
-            return false;
-        if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-            return false;
-        for (size_t k = 1; k <= more; k++)
-            if ((p[k] & 0xC0) != 0x80)
-                return false;
-        p += more + 1;
-    }
-    return true;
-}
-
 /* The inside of a string literal, unescaped. */
 static bool put_string(struct pen_text *out, const char *inside, size_t n)
 {
@@ -117,7 +100,7 @@ static bool put_string(struct pen_text *out, const char *inside, size_t n)
     if (!escapes_are_good(inside, n) || !(room = malloc(n + 1)))
         return false;
     n = pen_json_unescape(room, inside, n);
-    good = is_utf8(room, n);
+    good = pen_utf8_valid(room, n);
     if (good)
         pen_text_append(out, room, n);
     free(room);

@@ -57,6 +57,25 @@ size_t pen_intake_bytes(const struct pen_intake *in);
 /* Longest record, bytes: option max_record. */
 size_t pen_intake_max_record(const struct pen_intake *in);
 
+/* -- UTF-8 ------------------------------------------------------------------------------------------------------------------ */
+
+/* Length of the well-formed UTF-8 sequence at the start of n bytes (Unicode 15, table 3-7); 0 where there is none. */
+static inline size_t pen_utf8_length(const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    if (n > 0 && s[0] < 0x80)
+        return 1;
+    if (n >= 2 && s[0] >= 0xC2 && s[0] <= 0xDF && (s[1] & 0xC0) == 0x80)
+        return 2;
+    if (n >= 3 && (s[0] & 0xF0) == 0xE0 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80)
+        return (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ? 0 : 3;
+    if (n >= 4 && s[0] >= 0xF0 && s[0] <= 0xF4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 && (s[3] & 0xC0) == 0x80)
+        return (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F) ? 0 : 4;
+    return 0;
+}
+/* Whether n bytes are UTF-8: no overlong forms, surrogates, or code points beyond U+10FFFF (Unicode, table 3-7). */
+bool pen_utf8_valid(const char *text, size_t n);
+
 /* -- JSON text, for transforms that were given PEN_FIELD_JSON_TEXT ------------------------------------------------------------ */
 
 /* Unescapes the inside of a JSON string literal (without its quotes) into out, which holds n bytes at least; returns the length.
