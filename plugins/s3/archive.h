@@ -73,6 +73,8 @@ pen_status archive_entry_url(const struct archive *a, const struct archive_place
 /* Folder of the entries of a topic. */
 pen_status archive_entries_url(const struct archive *a, const char *topic, char url[ARCHIVE_URL], struct pen_error *err);
 void archive_entry_write(const struct archive_entry *e, struct pen_text *out);
+/* What one says, into an empty one; url is for messages. */
+pen_status archive_entry_parse(const char *url, const char *bytes, size_t n, struct archive_entry *out, struct pen_error *err);
 /* PEN_SKIP: there is none. first is not part of it. */
 pen_status archive_entry_read(const struct archive *a, const char *url, struct archive_entry *out, struct pen_error *err);
 /* The last one of a partition; PEN_SKIP: there is none. */

@@ -103,6 +103,16 @@ static pen_status take_entry(const char *url, const cJSON *o, struct archive_ent
     return st;
 }
 
+pen_status archive_entry_parse(const char *url, const char *bytes, size_t n, struct archive_entry *out, struct pen_error *err)
+{
+    cJSON *o = cJSON_ParseWithLength(bytes, n);
+    pen_status st = take_entry(url, o, out, err);
+    cJSON_Delete(o);
+    if (st < 0)
+        archive_entry_fini(out);
+    return st;
+}
+
 pen_status archive_entry_read(const struct archive *a, const char *url, struct archive_entry *out, struct pen_error *err)
 {
     struct pen_position first = out->first;
@@ -112,12 +122,8 @@ pen_status archive_entry_read(const struct archive *a, const char *url, struct a
     *out = (struct archive_entry){ .first = first };
     if (st != PEN_OK)
         return st;
-    cJSON *o = cJSON_ParseWithLength(bytes, n);
+    st = archive_entry_parse(url, bytes, n, out, err);
     free(bytes);
-    st = take_entry(url, o, out, err);
-    cJSON_Delete(o);
-    if (st < 0)
-        archive_entry_fini(out);
     return st;
 }
 

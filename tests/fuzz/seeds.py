@@ -151,6 +151,14 @@ KINESIS = [
     {"ShardIterator": "AAAA"},
 ]
 
+
+def zone(rule):
+    """A file of the tz database (RFC 8536) with one change."""
+    head = lambda changes: b"TZif2" + bytes(15) + struct.pack(">6I", 0, 0, 0, changes, 2 if changes else 1, 4)
+    return (head(0) + struct.pack(">iBB", 0, 0, 0) + b"GMT\0" + head(1) + struct.pack(">qB", 951782400, 1) + struct.pack(">iBBiBB", 0, 0, 0, 3600, 1, 0) + b"GMT\0" +
+            b"\n" + rule + b"\n")
+
+
 SEEDS = {
     "fuzz_ini": [INI.encode(), b"[pipeline\nname=\n[sink a]\nplugin = x\ninput = a\n", b"\xef\xbb\xbf[pipeline]\r\nname = \xff\r\n"],
     "fuzz_json": [
@@ -172,6 +180,13 @@ SEEDS = {
             b"<EncodingType>url</EncodingType></ListBucketResult>"),
         (4, b"HTTP/1.1 400 Bad\r\nDate: Sun, 30 Aug 2015 12:36:00 GMT\r\nx-amzn-errortype: a#Slow:x\r\n\r\n<Error><Code>SlowDown</Code><Message>m</Message>"),
         (4, b'HTTP/1.1 400 Bad\r\nDate: x\r\n\r\n    {"__type":"a#Throttling","message":"q\\"u"}'))],
+    "fuzz_archive": [bytes([kind]) + text for kind, text in (
+        (0, b'{"a":"x/y\\u00e9\\ud83d\\ude00","b":{"c":-1.5e3},"t":1711843200000,"d":[{"a":"}"}]}'), (0, b'{"t":"2024-01-31T12:00:00Z","a":true,"b":{}}'), (0, b"no JSON"),
+        (1, zone(b"GMT0BST,M3.5.0/1,M10.5.0")), (1, zone(b"<-03>3<-02>,J60/-1:30,300/24")), (1, zone(b"")),
+        (2, b"t+3+0000000017.json.gz"), (2, b"t+shardId-0+00000000000000000001.00000000000000000002.json"),
+        (3, b'{"end":"1.2","plan":"p","incarnation":"","objects":["t/a=b/t+0+0000000001.json"]}'),
+        (4, b"<LifecycleConfiguration><Rule><ID>mine</ID><Filter><Prefix>a</Prefix></Filter><Expiration><Days>1</Days></Expiration></Rule>"
+            b"<Rule><ID>x</ID></Rule></LifecycleConfiguration>"))],
     "fuzz_cleaners": [bytes([kind]) + b"\n".join([line(row), line({**row, "ind": 1.0, "index": "x"})])
                       for kind, row in enumerate((PIN, GEO, USER))],
     "fuzz_delta_log": [b"\n".join(map(line, DELTA)), *map(line, DELTA)],
