@@ -117,7 +117,7 @@ def state_is_locked():
 
 def stopped(sig):
     lines = posts(6000, 0.02, rng)
-    with Work(lines, files=3, settings="commit_interval = 20ms\n", source="rate = 20000/s\n") as w:
+    with Work(lines, files=3, settings="commit_interval = 20ms\n", source="rate = 2000/s\n") as w:
         stops = 0
         for _ in range(4):
             run = w.start()
