@@ -56,12 +56,12 @@ def folder():
     return tempfile.mkdtemp(prefix="penstock-bench-", dir=os.environ.get("BENCH_DIR"))
 
 
-def posts(target):
-    """Makes the posts of ROWS rows: the folder's pin.jsonl, geo.jsonl, user.jsonl."""
+def posts(target, rows=ROWS):
+    """Makes so many posts: the folder's pin.jsonl, geo.jsonl, user.jsonl."""
     make_posts = os.path.join(ROOT, "..", "shared", "tools", "make_posts.py")
     if not os.path.exists(make_posts):
         sys.exit("%s is not there: it makes the input" % make_posts)
-    subprocess.run([sys.executable, make_posts, str(ROWS), target, "--seed", "7"], check=True)
+    subprocess.run([sys.executable, make_posts, str(rows), target, "--seed", "7"], check=True)
 
 
 def program():
