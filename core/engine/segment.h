@@ -1,6 +1,6 @@
 /* segment.h - a segment at run time: sources, lanes, sinks, and the plans that move rows and positions together.
  *
- * Two kinds of actor work on a segment: its lanes (lane.c) and its control (control.c, commit.c). Each is a step function that does one
+ * Two kinds of actor work on a segment: its lanes (lane.c, lane_cut.c) and its control (control.c, commit.c). Each is a step function that does one
  * bounded piece of work and says what it waits for; threads (run.c) and the tests' model are loops around these. `lock` guards what both see; a
  * field says below whose it is. Rules: doc/commits.md.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -281,7 +281,7 @@ struct pen_segment {
     bool control_done;       /* the engine's lock */
 };
 
-/* -- lane.c -- */
+/* -- lane.c, lane_open.c -- */
 pen_status pen_lane_open(struct pen_lane *lane, struct pen_error *err);
 void pen_lane_close(struct pen_lane *lane);
 /* One batch, or one order. Lane's thread. */
