@@ -1,7 +1,8 @@
 /* file.h - what the parts of the file plugin share.
  *
- * Source: listing.c finds files, objects.c those in a store, catalog.c knows them and their ranges (and knows them again), source.c answers the engine's control thread,
- * reader.c reads for a lane, through stream.c (plain, gzip, zstd), csv.c (rows as JSON objects) and pace.c (rates and replay).
+ * Source: listing.c finds files, objects.c those in a store; catalog.c keeps them and their ranges, known.c tells which of them a file is; source.c answers
+ * the engine's control thread. reader.c reads for a lane, lines.c makes records of the bytes that come through stream.c (plain, gzip, zstd), csv.c turns rows
+ * into JSON objects, replay.c gives records their pace.
  * Sink: sink.c for the lanes, publish.c for what becomes visible.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PENSTOCK_FILE_H
@@ -175,6 +176,18 @@ struct file_source {
     size_t event_room;
     char event_incarnation[96];
 };
+
+/* Each file of a listing goes through two passes; those that are known, or new, get their ranges offered. With the lock held. */
+/* First pass: files that lie where they lay, or that were renamed. */
+pen_status source_known_by_inode(struct file_source *s, const struct listed *l, struct pen_error *err);
+/* Between the passes: files that the listing does not hold. They may lie in the folder under another name; what is
+ * gone stops the run, or is said, as `missing` has it. */
+pen_status source_look_for_missing(struct file_source *s, struct pen_error *err);
+/* Second pass: a known file that was copied over itself, or a new one. */
+pen_status source_known_by_path(struct file_source *s, const struct listed *l, struct pen_error *err);
+/* Looks through a folder for files that have left their paths: for all that this listing has not seen, or for `only` one, which is then
+ * moved and no more. */
+pen_status source_look_through(struct file_source *s, const char *folder, uint32_t only, struct pen_error *err);
 
 /* What a reader has to know of a range. Strings live as long as the source. */
 struct range_view {

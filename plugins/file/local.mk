@@ -1,6 +1,6 @@
 # The file plugin.
-file_sources = plugins/file/file.h plugins/file/listing.c plugins/file/objects.c plugins/file/catalog.c plugins/file/source.c plugins/file/stream.c \
-	plugins/file/reader.c plugins/file/csv.h plugins/file/csv.c plugins/file/replay.h plugins/file/replay.c \
+file_sources = plugins/file/file.h plugins/file/listing.c plugins/file/objects.c plugins/file/catalog.c plugins/file/known.c plugins/file/source.c plugins/file/stream.c \
+	plugins/file/reader.h plugins/file/reader.c plugins/file/lines.c plugins/file/csv.h plugins/file/csv.c plugins/file/replay.h plugins/file/replay.c \
 	plugins/file/sink.h plugins/file/sink.c plugins/file/rows.c plugins/file/output.c plugins/file/publish.c plugins/file/file.c
 if PLUGIN_FILE
 plugin_LTLIBRARIES += plugins/file/file.la
