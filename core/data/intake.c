@@ -250,6 +250,14 @@ static void take_message(struct pen_intake *in, const struct pen_message *m)
     in->rows++;
 }
 
+bool pen_intake_wants_raw(const struct pen_intake *in)
+{
+    for (size_t i = 0; i < in->n_targets; i++)
+        if (in->targets[i].raw)
+            return true;
+    return false;
+}
+
 void pen_intake_message(struct pen_intake *in, const struct pen_message *m)
 {
     struct pen_message by_index;

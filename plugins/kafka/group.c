@@ -392,44 +392,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* -- fetching ------------------------------------------------------------------------------------------------------------------------------- */
-
-pen_status group_fetch(struct group *g, struct part *p, int64_t offset, struct pen_error *err)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_error_t *error = NULL;
-    pen_status st = PEN_OK;
-    rd_kafka_topic_partition_list_add(list, g->o->topic, p->number)->offset = offset;
-    pthread_mutex_lock(&g->lock);
-    if (p->state != PART_GONE) {
-        /* Out and in again, as a seek that comes too early is lost without a word. */
-        if (p->fetched)
-            error = rd_kafka_incremental_unassign(g->client.rk, list);
-        if (!error)
-            error = rd_kafka_incremental_assign(g->client.rk, list);
-        p->fetched = !error;
-        p->at = offset;
-        p->eof = -1;
-    }
-    if (error && !g->closing && !rd_kafka_fatal_error(g->client.rk, NULL, 0))
-        st = pen_fail(err, PEN_FATAL, "kafka %s: topic %s, partition %d cannot be read from %lld: %s", g->o->brokers, g->o->topic, (int)p->number,
-                      (long long)offset, rd_kafka_error_string(error));
-    pthread_mutex_unlock(&g->lock);
-    if (error)
-        rd_kafka_error_destroy(error);
-    rd_kafka_topic_partition_list_destroy(list);
-    return st;
-}
-
 /* -- opening and closing ----------------------------------------------------------------------------------------------------------------------- */
-
-/* Memory: what waits in a partition's queue, what one answer may hold, and one answer's share of a partition. `librdkafka.NAME` overrules. */
-static const struct {
-    const char *name, *value;
-} bounded[] = {
-    { "queued.max.messages.kbytes", "1024" }, { "fetch.max.bytes", "4194304" }, { "max.partition.fetch.bytes", "524288" },
-    { "fetch.wait.max.ms", "100" },
-};
 
 static pen_status make_conf(struct group *g, rd_kafka_conf_t **out, struct pen_error *err)
 {
@@ -446,9 +409,8 @@ static pen_status make_conf(struct group *g, rd_kafka_conf_t **out, struct pen_e
     for (size_t i = 0; i < sizeof ours / sizeof *ours && st == PEN_OK; i++)
         if (ours[i].value)
             st = client_set(*out, ours[i].name, ours[i].value, err);
-    for (size_t i = 0; i < sizeof bounded / sizeof *bounded && st == PEN_OK; i++)
-        if (!client_is_given(g->o, bounded[i].name))
-            st = client_set(*out, bounded[i].name, bounded[i].value, err);
+    if (st == PEN_OK)
+        st = fetch_configure(g, *out, err);
     if (st == PEN_OK && rd_kafka_conf_get(*out, "max.poll.interval.ms", text, &size) == RD_KAFKA_CONF_OK)
         g->patience = strtoll(text, NULL, 10) * 1000 / 2;
     if (st == PEN_OK)

@@ -30,6 +30,7 @@ struct part {
     rd_kafka_queue_t *queue;
     _Atomic int64_t at;     /* the next offset to hand over */
     int64_t eof;            /* offset at which librdkafka said that there is no more; -1: none */
+    int64_t taken;          /* bytes from the queue since fetch_go_on() last woke anybody; the lane's */
     int64_t settle;         /* offset to commit to the group, -1: none */
 };
 
@@ -58,17 +59,25 @@ struct group {
     bool revoking;          /* librdkafka waits for our incremental_unassign() */
     int64_t revoke_deadline;
     int64_t gauges_at, ask_at;
+    int64_t wake_after, each_weighs; /* of fetch_go_on(): bytes; what a message counts besides its own */
 };
 
 pen_status group_open(struct group *g, const struct options *o, const struct pen_host *host, struct pen_error *err);
 void group_close(struct group *g);
 /* lock held. */
 struct part *group_part(struct group *g, uint32_t id);
-/* Makes librdkafka fetch the partition from this offset on, and nothing else of it come out of its queue. lock not held. */
-pen_status group_fetch(struct group *g, struct part *p, int64_t offset, struct pen_error *err);
 /* The engine has no more to do with it. lock not held. */
 void group_release(struct group *g, uint32_t id);
 /* Asks the broker for the offsets that it holds. May wait. */
 pen_status group_bounds(struct group *g, int32_t number, int64_t *low, int64_t *high, struct pen_error *err);
+
+/* -- fetching -------------------------------------------------------------------------------------------------------------------- */
+
+/* Sets how much may be fetched ahead. */
+pen_status fetch_configure(struct group *g, rd_kafka_conf_t *conf, struct pen_error *err);
+/* Makes librdkafka fetch the partition from this offset on, and nothing else of it come out of its queue. lock not held. */
+pen_status fetch_from(struct group *g, struct part *p, int64_t offset, struct pen_error *err);
+/* A lane has taken these from the partition's queue: there may be room in it. Lane. */
+void fetch_go_on(struct group *g, struct part *p, size_t messages, size_t bytes);
 
 #endif

@@ -331,7 +331,7 @@ static pen_status reader_add(void *reader, uint32_t id, const struct pen_positio
     drop_messages(p);
     p->next = at;
     low = p->part->low;
-    return group_fetch(g, p->part, at < low ? low : at, err);
+    return fetch_from(g, p->part, at < low ? low : at, err);
 }
 
 static pen_status reader_remove(void *reader, uint32_t id, struct pen_error *err)
@@ -386,17 +386,26 @@ static pen_status find_headers(struct reader *r, const rd_kafka_message_t *m, st
     return PEN_OK;
 }
 
-static pen_status feed(struct reader *r, struct place *p, const rd_kafka_message_t *m, struct pen_read *read, size_t *bytes, struct pen_error *err)
+/* What only raw messages show. librdkafka takes a message's headers apart when they are first asked for, which costs as much as all else of it. */
+static pen_status describe(struct reader *r, const struct place *p, const rd_kafka_message_t *m, struct pen_message *out, struct pen_error *err)
 {
-    struct pen_message out = { .partition = p->part->name, .key = m->key, .key_size = m->key_len, .value = m->payload, .value_size = m->len,
-                               .offset = m->offset, .position = (uint64_t)m->offset };
     rd_kafka_timestamp_type_t type;
     int64_t ms = rd_kafka_message_timestamp(m, &type);
+    out->partition = p->part->name;
+    out->key = m->key;
+    out->key_size = m->key_len;
+    out->offset = m->offset;
+    out->timestamp = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < INT64_MIN / 1000 || ms > INT64_MAX / 1000 ? INT64_MIN : ms * 1000;
+    return find_headers(r, m, out, err);
+}
+
+static pen_status feed(struct reader *r, struct place *p, const rd_kafka_message_t *m, struct pen_read *read, size_t *bytes, struct pen_error *err)
+{
+    struct pen_message out = { .value = m->payload, .value_size = m->len, .position = (uint64_t)m->offset };
     *bytes += m->key_len + m->len + 16;
     if (!read->intakes[0])
         return PEN_OK;
-    out.timestamp = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < INT64_MIN / 1000 || ms > INT64_MAX / 1000 ? INT64_MIN : ms * 1000;
-    if (find_headers(r, m, &out, err) < 0)
+    if (pen_intake_wants_raw(read->intakes[0]) && describe(r, p, m, &out, err) < 0)
         return PEN_FATAL;
     pen_intake_message(read->intakes[0], &out);
     return PEN_OK;
@@ -415,7 +424,7 @@ static pen_status lost_place(struct reader *r, struct place *p, struct pen_error
     pen_log(r->s->host, PEN_LOG_WARN, "%s: %" PRId64 " offsets were removed before they were read (missing = skip)", part->name, low - p->next);
     pen_count(r->s->host, "missing_total", NULL, low > p->next ? low - p->next : 0);
     drop_messages(p);
-    return group_fetch(&r->s->group, part, low > p->next ? low : p->next, err);
+    return fetch_from(&r->s->group, part, low > p->next ? low : p->next, err);
 }
 
 static pen_status take_error(struct reader *r, struct place *p, const rd_kafka_message_t *m, struct pen_error *err)
@@ -433,6 +442,19 @@ static pen_status take_error(struct reader *r, struct place *p, const rd_kafka_m
     return client_fail(&r->s->group.client, m->err, what, rd_kafka_message_errstr(m), err);
 }
 
+/* Takes from the partition's queue what waits there, so much at once. False: nothing does. */
+static bool take(struct reader *r, struct place *p)
+{
+    ssize_t n = rd_kafka_queue_length(p->part->queue) ? rd_kafka_consume_batch_queue(p->part->queue, 0, p->messages, AT_ONCE) : 0;
+    size_t bytes = 0;
+    p->first = 0;
+    p->n = n > 0 ? (size_t)n : 0;
+    for (size_t i = 0; i < p->n; i++)
+        bytes += p->messages[i]->len + p->messages[i]->key_len;
+    fetch_go_on(&r->s->group, p->part, p->n, bytes);
+    return p->n > 0;
+}
+
 /* The next message that is for now, or NULL: none is there, or it lies at `limit` or behind it. An end that was announced is noted. */
 static pen_status next_message(struct reader *r, struct place *p, int64_t limit, rd_kafka_message_t **out, struct pen_error *err)
 {
@@ -440,13 +462,8 @@ static pen_status next_message(struct reader *r, struct place *p, int64_t limit,
     for (;;) {
         rd_kafka_message_t *m;
         pen_status st = PEN_OK;
-        if (p->first == p->n) {
-            ssize_t n = rd_kafka_queue_length(p->part->queue) ? rd_kafka_consume_batch_queue(p->part->queue, 0, p->messages, AT_ONCE) : 0;
-            p->first = 0;
-            p->n = n > 0 ? (size_t)n : 0;
-            if (!p->n)
-                return PEN_OK;
-        }
+        if (p->first == p->n && !take(r, p))
+            return PEN_OK;
         m = p->messages[p->first];
         if (!m->err && m->offset >= limit) {
             *out = m; /* stays where it is */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where reading begins and where it ends: every start, aborted and open transactions, gaps, topics made anew, positions that are gone."""
+import json
 import os
+import random
 import time
 
 from harness import Folder, dump, end, eventually, hang, line, note, ok, post, produce, services, skip_unless_there, stop
@@ -121,6 +123,18 @@ def rolled_away(k):
         ok(p.returncode == 1 and "missing = skip" in said or whole, "records that are removed while it reads stop it") or note((p.returncode, f.table(), said))
 
 
+def flows(k):
+    """What is fetched ahead is little, and more is fetched in time: librdkafka looks at a full queue once a second, unless it is told that there is room."""
+    k.create_topic("flow", partitions=1)
+    wide = [line(json.dumps({"index": i, "description": "%x" % random.Random(i).getrandbits(8000)}).encode()) for i in range(20000)]
+    produce(k, "flow", wide)
+    with Folder("flow") as f:
+        began = time.monotonic()
+        status, said = f.run(f.reader(k, "flow", interval="1h"), "--until-end")
+        took = time.monotonic() - began
+        ok(status == 0 and f.rows() == (20000, 20000) and took < 10, "40 MB of one partition come without a pause for each MB that may wait") or note((took, f.table(), said))
+
+
 def merged_and_gaps(k):
     """Case 4: two topics with a partition 0; compaction's gaps."""
     k.create_topic("a", partitions=1)
@@ -160,6 +174,6 @@ path = {f.at('table')}
 
 
 with services.kafka(compact_fast=True) as broker:
-    for part in (starts, latest_is_kept, ends, made_anew, rolled_away, merged_and_gaps):
+    for part in (starts, latest_is_kept, ends, made_anew, rolled_away, flows, merged_and_gaps):
         part(broker)
 end()

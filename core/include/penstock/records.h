@@ -40,6 +40,8 @@ struct pen_message {
     const struct pen_position *at; /* the whole of it, for sources whose records differ in more than that; NULL: the read's `from` with `position` last */
 };
 
+/* Whether somebody wants raw messages. Where nobody does, key, timestamp, partition, offset and headers are looked at by no one, and may be left out. */
+bool pen_intake_wants_raw(const struct pen_intake *in);
 /* One message. Any source thread that was handed the intake, during read(). */
 void pen_intake_message(struct pen_intake *in, const struct pen_message *m);
 /* JSON lines: takes whole lines from bytes[0..n) until `max_rows` rows were made; answers how many bytes were taken. The position of a line
