@@ -1,6 +1,5 @@
 /* commit.c - plans: gathered at a cut, published sink by sink in a fixed order, settled. The rules are in doc/commits.md.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,9 +7,6 @@
 #include "engine/dead.h"
 #include "engine/segment.h"
 #include "engine/state.h"
-
-#define FIRST_PAUSE 50000    /* microseconds before an unclear publish is asked about again; doubles */
-#define LONGEST_PAUSE 5000000
 
 /* -- keys and positions ------------------------------------------------------------------------------------------------------------- */
 
@@ -407,11 +403,29 @@ static void say_it_waits(const struct pen_segment *seg, size_t k, struct pen_err
 
 static void wait_before_next(struct pen_segment *seg)
 {
-    int64_t pause = FIRST_PAUSE;
-    for (int i = 0; i < seg->plan.attempts && pause < LONGEST_PAUSE; i++)
+    int64_t pause = PEN_FIRST_PAUSE;
+    for (int i = 0; i < seg->plan.attempts && pause < PEN_LONGEST_PAUSE; i++)
         pause *= 2;
     seg->plan.attempts++;
-    seg->plan.not_before = seg->run->clock->now(seg->run->clock->arg) + (pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE);
+    seg->plan.not_before = seg->run->clock->now(seg->run->clock->arg) + (pause < PEN_LONGEST_PAUSE ? pause : PEN_LONGEST_PAUSE);
+}
+
+/* One call of retract(); PEN_SKIP not yet, PEN_RETRY done, and the plan counts as refused. */
+static pen_status retract_once(struct pen_segment *seg, size_t k, struct pen_error *err)
+{
+    const struct seg_sink *sink = &seg->sinks[k];
+    pen_status st = pen_failpoint("commit.before-retract", err);
+    if (st >= 0)
+        st = sink->type->retract(sink->ctx, &seg->plan.sent, err);
+    if (st >= 0)
+        st = pen_failpoint("commit.after-retract", err);
+    if (st != PEN_RETRY)
+        return st < 0 ? st : PEN_RETRY;
+    say_it_waits(seg, k, err);
+    if (atomic_load(&seg->run->stopping) && seg->plan.attempts > 8)
+        return pen_fail(err, PEN_FATAL, "%s: stopped while the last commit was taken back; the next start goes on with that", sink->name);
+    wait_before_next(seg);
+    return PEN_SKIP;
 }
 
 /* One call of publish(); PEN_OK done, PEN_SKIP unknown yet, PEN_RETRY refused. */
@@ -438,6 +452,11 @@ static pen_status publish_once(struct pen_segment *seg, size_t k, struct pen_err
         return PEN_RETRY;
     case PEN_PUBLISH_GONE:
         return pen_fail(err, PEN_FATAL, "%s: the table is not there any more", sink->name);
+    case PEN_PUBLISH_LOST:
+        st = pen_plan_lost(seg, sink, err);
+        seg->plan.lost = st >= 0;
+        seg->plan.attempts = 0;
+        return st < 0 ? st : retract_once(seg, k, err);
     case PEN_PUBLISH_UNKNOWN:
         break;
     }
@@ -492,7 +511,10 @@ static pen_status publish_sink(struct pen_segment *seg, size_t k, struct pen_err
         if (st < 0)
             return st;
     }
-    st = kept && seg->plan.adoption ? PEN_OK : publish_once(seg, k, err); /* what shows nothing has its positions in `state` */
+    if (seg->plan.lost)
+        st = retract_once(seg, k, err);
+    else if (!kept || !seg->plan.adoption) /* first positions of what shows nothing go into `state` alone */
+        st = publish_once(seg, k, err);
     if (st == PEN_SKIP || (st < 0 && st != PEN_RETRY))
         return st;
     if (kept) {
@@ -508,7 +530,7 @@ static pen_status publish_sink(struct pen_segment *seg, size_t k, struct pen_err
         discard_from(seg, k);
     }
     sent_clear(&seg->plan.sent);
-    seg->plan.begun = false;
+    seg->plan.begun = seg->plan.lost = false;
     seg->plan.attempts = 0;
     return st;
 }
@@ -571,45 +593,4 @@ pen_status pen_plan_adopt(struct pen_segment *seg, size_t n, struct pen_error *e
     plan->open = plan->adoption = true;
     plan->sink = seg->anchor;
     return PEN_SKIP;
-}
-
-/* Publishes what the last run left. What that was about when it was killed may still be on its way, so an unclear answer is asked for some seconds more. */
-static pen_status finish_plan(struct pen_segment *seg, const struct seg_sink *sink, const struct pen_plan *plan, struct pen_error *err)
-{
-    for (int64_t pause = FIRST_PAUSE;; pause *= 2) {
-        pen_publish_outcome outcome = PEN_PUBLISH_UNKNOWN;
-        struct pen_error why = { 0 };
-        pen_status st = sink->type->publish(sink->ctx, plan, &outcome, &why);
-        if (st == PEN_OK && outcome == PEN_PUBLISH_DONE)
-            return PEN_OK;
-        bool unclear = st == PEN_RETRY || (st == PEN_OK && outcome == PEN_PUBLISH_UNKNOWN);
-        if (!unclear || pause > LONGEST_PAUSE || atomic_load(&seg->run->stopping))
-            return st < 0 ? pen_fail(err, st, "%s", why.msg)
-                          : pen_fail(err, PEN_FATAL, "%s: the commit that the last run left unfinished could not be finished", sink->name);
-        poll(&(struct pollfd){ .fd = seg->run->wake_fd, .events = POLLIN }, 1, (int)(pause / 1000));
-    }
-}
-
-pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err)
-{
-    for (size_t k = 1; k < seg->n_sinks; k++) {
-        struct seg_sink *sink = &seg->sinks[k];
-        struct pen_plan *plan = NULL;
-        pen_status st;
-        if (sink->shows)
-            continue;
-        st = pen_state_load_plan(seg->state, sink->name, &plan, err);
-        if (st == PEN_SKIP)
-            continue;
-        if (st == PEN_OK) {
-            plan->replay = true;
-            st = finish_plan(seg, sink, plan, err);
-        }
-        if (st == PEN_OK)
-            st = pen_state_finish_plan(seg->state, sink->name, plan, err);
-        pen_plan_free(&plan);
-        if (st < 0)
-            return st;
-    }
-    return PEN_OK;
 }

@@ -175,6 +175,7 @@ struct seg_plan {
     bool open;                 /* cut, and not yet done */
     bool adoption;             /* no cut: first positions for the anchor */
     bool begun;                /* saved or published for `sink`, answer unknown so far */
+    bool lost;                 /* some of what was staged for `sink` is lost: all of it is being taken back */
     int attempts;
     int64_t not_before;
     struct pen_plan sent;      /* what is being published, kept for repeats */
@@ -345,6 +346,9 @@ void pen_starts_wait(struct pen_segment *seg, const struct pen_host *host, struc
 pen_status pen_chains_reopen(struct pen_segment *seg, struct pen_error *err);
 
 /* -- commit.c -- */
+#define PEN_FIRST_PAUSE 50000 /* microseconds before an unclear publish is asked about again; doubles */
+#define PEN_LONGEST_PAUSE 5000000
+
 /* After all lanes have passed the cut: gathers the plan. lock held. */
 pen_status pen_plan_gather(struct pen_segment *seg, struct pen_error *err);
 /* One attempt to bring the plan forward: PEN_OK when it is done, PEN_SKIP to be called again (after plan.not_before), PEN_RETRY when it was
@@ -359,12 +363,16 @@ pen_status pen_part_find_shown(struct pen_segment *seg, struct seg_part *p, stru
 char *pen_key_escape(const char *text);
 /* Full key of a partition in a sink: malloc'ed. */
 char *pen_part_key(const struct pen_segment *seg, size_t sink, const struct seg_part *p);
-/* Finishes plans that `state` holds for sinks that show nothing. */
-pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err);
 /* Makes the plan of a commit without rows that gives the n new partitions with `adopt` set their first position in the anchor. PEN_SKIP: it is to be
  * published; PEN_OK: done already. */
 pen_status pen_plan_adopt(struct pen_segment *seg, size_t n, struct pen_error *err);
 /* Tells sources what is known to be committed. */
 pen_status pen_plan_settle(struct pen_segment *seg, struct pen_error *err);
+
+/* -- recover.c -- */
+/* Finishes plans that `state` holds for sinks that show nothing, or takes them back. */
+pen_status pen_plan_recover(struct pen_segment *seg, struct pen_error *err);
+/* The sink's open plan can never be whole: notes in `state` that it is to be taken back, and says so. */
+pen_status pen_plan_lost(const struct pen_segment *seg, const struct seg_sink *sink, struct pen_error *err);
 
 #endif

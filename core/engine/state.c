@@ -322,14 +322,30 @@ pen_status pen_state_load_plan(struct pen_state *s, const char *sink, struct pen
     return st;
 }
 
-static pen_status delete_plan(struct pen_state *s, const char *sink, struct pen_error *err)
+static pen_status change_plan(struct pen_state *s, const char *sql, const char *sink, struct pen_error *err)
 {
     sqlite3_stmt *q = NULL;
     pen_status st = PEN_OK;
-    if (sqlite3_prepare_v2(s->db, "DELETE FROM plan WHERE sink = ?1", -1, &q, NULL) != SQLITE_OK ||
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK ||
         sqlite3_bind_text(q, 1, sink, -1, SQLITE_TRANSIENT) != SQLITE_OK || sqlite3_step(q) != SQLITE_DONE)
         st = sql_failed(s, err);
     sqlite3_finalize(q);
+    return st;
+}
+
+static pen_status delete_plan(struct pen_state *s, const char *sink, struct pen_error *err)
+{
+    return change_plan(s, "DELETE FROM plan WHERE sink = ?1", sink, err);
+}
+
+pen_status pen_state_refuse_plan(struct pen_state *s, const char *sink, struct pen_error *err)
+{
+    pen_status st;
+    pthread_mutex_lock(&s->lock);
+    st = open_db(s, true, err);
+    if (st >= 0)
+        st = change_plan(s, "UPDATE plan SET id = '' WHERE sink = ?1", sink, err);
+    pthread_mutex_unlock(&s->lock);
     return st;
 }
 

@@ -25,6 +25,8 @@ pen_status pen_state_load_plan(struct pen_state *s, const char *sink, struct pen
 void pen_plan_free(struct pen_plan **p);
 /* The plan is published: its moves become the sink's positions. */
 pen_status pen_state_finish_plan(struct pen_state *s, const char *sink, const struct pen_plan *plan, struct pen_error *err);
+/* The plan can never be whole: from now on it is one that is being taken back; its id is "". */
+pen_status pen_state_refuse_plan(struct pen_state *s, const char *sink, struct pen_error *err);
 /* The plan was refused: it goes, and moves nothing. */
 pen_status pen_state_drop_plan(struct pen_state *s, const char *sink, struct pen_error *err);
 

@@ -645,6 +645,36 @@ static bool long_name(struct model *m)
     return model_start(m, 0) && work(m, 0, SECOND) && finish(m);
 }
 
+/* -- 21: a store loses what was staged while it is published, and files of that plan can be seen already ------------------------------------- */
+
+static bool case_21(struct model *m, bool table, bool kill)
+{
+    topics(m, 3, 40);
+    m->setup.folder = true;
+    m->setup.table = table; /* the anchor; else the folder is */
+    m->setup.lanes = 3;
+    m->setup.commit_rows = 60;
+    m->w.once = kill ? ONCE_KILL_LOST_STAGED : ONCE_LOST_STAGED;
+    m->w.down_for_retract = true;
+    if (!model_start(m, 0) || !work(m, 0, SECOND))
+        return false;
+    if (m->w.n_lost != 1 || m->w.n_discarded)
+        return model_fail(m, "%zu files lost and %zu deleted", m->w.n_lost, m->w.n_discarded);
+    m->w.down_for_retract = false;
+    if (kill && !m->procs[0].up) { /* the next run is killed too, when it has taken back the half of it */
+        m->w.faults.lost = 300;
+        for (int i = 0; i < 20 && !m->procs[0].up; i++)
+            if (!model_start(m, 0))
+                return false;
+        m->w.faults.lost = 0;
+    }
+    if (!work(m, 0, 10 * SECOND))
+        return false;
+    if (rows_of(m, 0) != 120)
+        return model_fail(m, "%ld of 120 rows", (long)rows_of(m, 0));
+    return finish(m);
+}
+
 /* ---------------------------------------------------------------------------------------------------------------------------------------- */
 
 #define PLAY(name, ...)                                                                     \
@@ -726,5 +756,9 @@ void play_cases(case_report report)
     PLAY("case 5: two processes with the same chain, both alive", case_5_alive(&m));
     PLAY("case 9: out of reach when a partition is assigned", case_9_assigned(&m, false));
     PLAY("case 9: out of reach when a file is found", case_9_assigned(&m, true));
+    PLAY("case 21: files of a plan are lost while it is published", case_21(&m, false, false));
+    PLAY("case 21: the same beside a table", case_21(&m, true, false));
+    PLAY("case 21: killed meanwhile, and again while it is taken back", case_21(&m, false, true));
+    PLAY("case 21: the same beside a table", case_21(&m, true, true));
     PLAY("plans of a table with a long name are told apart", long_name(&m));
 }

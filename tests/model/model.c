@@ -46,6 +46,7 @@ static void draw_world(struct world *w, bool alone)
                                  .stage_crash = w_random(w, 2) ? 10 : 0, .settle_crash = w_random(w, 2) ? 10 : 0,
                                  .retry_read = w_random(w, 2) ? 20 : 0, .jump = w_random(w, 2) ? 20 : 0, .retry_stage = w_random(w, 2) ? 100 : 0,
                                  .retry_event = w_random(w, 2) ? 20 : 0 };
+    w->faults.lost = w->rng >> 40 & 1 ? 200 : 0; /* no number is drawn: seeds that were kept go on as they did */
 }
 
 static bool run_seed(uint64_t seed, char *why, size_t size)

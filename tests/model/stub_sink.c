@@ -75,14 +75,34 @@ static void abandon(void *writer)
     ((struct stub_writer *)writer)->n = 0;
 }
 
+static int64_t name_of(const struct pen_staged *staged)
+{
+    struct row name;
+    memcpy(&name, staged->bytes, sizeof name);
+    return name.record;
+}
+
+static void note_name(int64_t **names, size_t *n, int64_t name)
+{
+    *names = realloc(*names, (*n + 1) * sizeof **names);
+    (*names)[(*n)++] = name;
+}
+
+/* Whether any of a plan's files is among these. */
+static bool has_any(const struct pen_plan *plan, const int64_t *names, size_t n)
+{
+    for (size_t i = 0; i < plan->n_staged; i++)
+        for (size_t k = 0; k < n; k++)
+            if (names[k] == name_of(&plan->staged[i]))
+                return true;
+    return false;
+}
+
 /* Whoever publishes it after this has lost its rows. */
 static void discard(void *ctx, const struct pen_staged *staged)
 {
     struct world *w = ((struct stub *)ctx)->w;
-    struct row name;
-    memcpy(&name, staged->bytes, sizeof name);
-    w->discarded = realloc(w->discarded, (w->n_discarded + 1) * sizeof *w->discarded);
-    w->discarded[w->n_discarded++] = name.record;
+    note_name(&w->discarded, &w->n_discarded, name_of(staged));
 }
 
 /* -- the log ------------------------------------------------------------------------------------------------------------------------ */
@@ -215,35 +235,98 @@ static pen_status publish_log(void *ctx, const struct pen_plan *plan, pen_publis
     return st;
 }
 
+/* One file more in a folder than there was, or the first of a plan. */
+static pen_status show(struct table *t, const struct pen_plan *plan, size_t n_staged, const char *id, struct pen_error *err)
+{
+    struct pen_plan part = *plan;
+    struct entry e;
+    part.id = id;
+    part.n_staged = n_staged;
+    pen_status st = make_entry(&part, &e, err);
+    if (st >= 0)
+        w_append(t, &e);
+    w_entry_fini(&e);
+    return st;
+}
+
+/* The last of a plan's files is lost while it is published; those before it can be seen already. */
+static pen_status lose(struct stub *s, const struct pen_plan *plan, bool kill, pen_publish_outcome *outcome, struct pen_error *err)
+{
+    struct world *w = s->w;
+    note_name(&w->lost, &w->n_lost, name_of(&plan->staged[plan->n_staged - 1]));
+    pen_status st = show(&w->tables[s->index], plan, plan->n_staged - 1, "a part of a plan", err);
+    *outcome = PEN_PUBLISH_LOST;
+    return st >= 0 && kill ? killed(s, err) : st;
+}
+
 /* A folder: staged things become visible one plan at a time, idempotently. */
 static pen_status publish_folder(void *ctx, const struct pen_plan *plan, pen_publish_outcome *outcome, struct pen_error *err)
 {
     struct stub *s = ctx;
-    struct table *t = &s->w->tables[s->index];
-    struct entry e;
-    pen_status st;
-    *outcome = s->w->down ? PEN_PUBLISH_UNKNOWN : PEN_PUBLISH_DONE;
-    if (s->w->down && !plan->replay)
+    struct world *w = s->w;
+    struct table *t = &w->tables[s->index];
+    int once = plan->n_staged && w->once_table == s->index && w->once >= ONCE_LOST_STAGED ? (int)w->once : ONCE_NOTHING;
+    *outcome = w->down ? PEN_PUBLISH_UNKNOWN : PEN_PUBLISH_DONE;
+    if (w->down && !plan->replay)
         return PEN_OK;
     *outcome = PEN_PUBLISH_DONE;
     if (known(t, plan->id))
         return PEN_OK;
-    if (!plan->replay && w_chance(s->w, s->w->faults.crash_before))
+    if (has_any(plan, w->discarded, w->n_discarded))
+        return pen_fail(err, PEN_FATAL, "a file of the plan is not there, and nobody knows why");
+    if (has_any(plan, w->lost, w->n_lost)) {
+        *outcome = PEN_PUBLISH_LOST;
+        return PEN_OK;
+    }
+    if (once || (plan->n_staged && w_chance(w, w->faults.lost))) {
+        w->once = ONCE_NOTHING;
+        return lose(s, plan, once ? once == ONCE_KILL_LOST_STAGED : w_chance(w, 500), outcome, err);
+    }
+    if (!plan->replay && w_chance(w, w->faults.crash_before))
         return killed(s, err);
-    st = make_entry(plan, &e, err);
-    if (st >= 0)
-        w_append(t, &e);
-    w_entry_fini(&e);
-    if (st >= 0 && !plan->replay && w_chance(s->w, s->w->faults.crash_after))
+    pen_status st = show(t, plan, plan->n_staged, plan->id, err);
+    if (st >= 0 && !plan->replay && w_chance(w, w->faults.crash_after))
         return killed(s, err);
     return st;
+}
+
+/* A file that can be seen, and its rows behind it, are seen no more. */
+static void hide(struct table *t, int64_t name)
+{
+    for (size_t e = 0; e < t->n; e++) {
+        struct entry *entry = &t->entries[e];
+        size_t kept = 0;
+        bool ours = false;
+        for (size_t i = 0; i < entry->n_rows; i++) {
+            if (entry->rows[i].part < 0)
+                ours = entry->rows[i].record == name;
+            if (!ours)
+                entry->rows[kept++] = entry->rows[i];
+        }
+        entry->n_rows = kept;
+    }
+}
+
+static pen_status retract_folder(void *ctx, const struct pen_plan *plan, struct pen_error *err)
+{
+    struct stub *s = ctx;
+    struct world *w = s->w;
+    if (w->down_for_retract || (w->down && !plan->replay))
+        return pen_fail(err, PEN_RETRY, "the folder is out of reach");
+    for (size_t i = 0; i < plan->n_staged; i++) {
+        if (w_chance(w, w->faults.lost))
+            return killed(s, err);
+        hide(&w->tables[s->index], name_of(&plan->staged[i]));
+        discard(ctx, &plan->staged[i]);
+    }
+    return w_chance(w, w->faults.lost) ? killed(s, err) : PEN_OK;
 }
 
 #define TABLE_FUNCTIONS                                                                                                                        \
     .ctx_size = sizeof(struct stub), .start = start, .writer_open = writer_open, .writer_close = writer_close, .write = write_rows,            \
     .stage = stage, .abandon = abandon, .discard = discard
 static const struct pen_sink table_sink = { TABLE_FUNCTIONS, .shown = shown, .beside = beside, .publish = publish_log };
-static const struct pen_sink folder_sink = { TABLE_FUNCTIONS, .publish = publish_folder };
+static const struct pen_sink folder_sink = { TABLE_FUNCTIONS, .publish = publish_folder, .retract = retract_folder };
 const struct pen_plugin w_table_plugin = { .abi = PEN_ABI, .name = "table", .sink = &table_sink };
 const struct pen_plugin w_folder_plugin = { .abi = PEN_ABI, .name = "folder", .sink = &folder_sink };
 

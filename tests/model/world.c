@@ -75,4 +75,5 @@ void w_fini(struct world *w)
     free(w->flights);
     free(w->objects);
     free(w->discarded);
+    free(w->lost);
 }

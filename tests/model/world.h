@@ -56,7 +56,8 @@ struct object {
 };
 
 struct faults { /* in a thousand */
-    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read, jump, retry_stage, retry_event;
+    unsigned unknown_done, unknown_not, in_flight, crash_before, crash_after, refuse_none, put_unknown, stage_crash, settle_crash, retry_read, jump, retry_stage, retry_event,
+        lost; /* of plans for a folder: one of the staged files is lost when they are published */
 };
 
 struct posts {
@@ -82,15 +83,16 @@ struct world {
     struct object *objects;
     size_t n_objects, cap_objects;
     struct faults faults;
-    enum once { ONCE_NOTHING, ONCE_KILL_BEFORE_PUT, ONCE_KILL_AFTER_PUT, ONCE_LOST_ANSWER, ONCE_LOST_REQUEST, ONCE_IN_FLIGHT, ONCE_KILL_IN_FLIGHT } once;
+    enum once { ONCE_NOTHING, ONCE_KILL_BEFORE_PUT, ONCE_KILL_AFTER_PUT, ONCE_LOST_ANSWER, ONCE_LOST_REQUEST, ONCE_IN_FLIGHT, ONCE_KILL_IN_FLIGHT, ONCE_LOST_STAGED, ONCE_KILL_LOST_STAGED } once;
     unsigned once_table; /* what happens to the next put to this table */
     bool shared_files;  /* both processes read every file of the chain */
     bool forgetful;     /* the store takes no notice of "if absent" */
     struct posts posts; /* records that cannot be read again, and those who wait */
     int crash;          /* process that is to die now, -1 */
     int64_t staged;      /* files staged so far: their names */
-    int64_t *discarded;
-    size_t n_discarded;
+    int64_t *discarded, *lost; /* names of files that were deleted; that the store has lost */
+    size_t n_discarded, n_lost;
+    bool down_for_retract; /* nothing can be taken back for now */
     unsigned reads;
     void (*during_apply)(void *arg); /* called once, within the transform's next apply(): what other threads do meanwhile */
     void *during_arg;

@@ -273,7 +273,8 @@ typedef enum {
     PEN_PUBLISH_DONE,
     PEN_PUBLISH_REFUSED, /* a base has moved, or the table has changed under the files: nothing happened */
     PEN_PUBLISH_UNKNOWN, /* cannot be told now (store out of reach): ask again by the same call */
-    PEN_PUBLISH_GONE     /* the table is not there any more */
+    PEN_PUBLISH_GONE,    /* the table is not there any more */
+    PEN_PUBLISH_LOST     /* of sinks without `shown`: some of what was staged is lost, the plan can never be whole. It is taken back, its rows read again */
 } pen_publish_outcome;
 
 struct pen_sink {
@@ -328,6 +329,9 @@ struct pen_sink {
      * After publish() said done, before the staged bytes go. PEN_SKIP: not known. Control. */
     pen_status (*stored)(void *ctx, const struct pen_plan *plan, size_t staged, int64_t first, int64_t n, struct pen_stored *out,
                          struct pen_error *err);
+    /* Of a plan of which publish() said LOST: removes all that was staged and all that can be seen of it already, and nothing of it comes later. PEN_RETRY:
+     * not now. Called until it is done, also by the next run. NULL function: publish() never says so. Control. */
+    pen_status (*retract)(void *ctx, const struct pen_plan *plan, struct pen_error *err);
     /* Deletes what was staged for a plan that was refused. Control. */
     void (*discard)(void *ctx, const struct pen_staged *staged);
     /* After a plan is done, when there is time: checkpoints, clean-up, retention. Control. */

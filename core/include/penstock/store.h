@@ -19,7 +19,12 @@ extern "C" {
 
 struct pen_host;
 
-typedef enum { PEN_PUT_DONE, PEN_PUT_EXISTS, PEN_PUT_UNKNOWN } pen_put_outcome;
+typedef enum {
+    PEN_PUT_DONE,
+    PEN_PUT_EXISTS,
+    PEN_PUT_UNKNOWN,
+    PEN_PUT_LOST /* of pen_store_publish(): what was staged is lost; pen_store_discard() sees to it that nothing comes under the name any more */
+} pen_put_outcome;
 
 #define PEN_PUT_IF_ABSENT 1u /* refuse (PEN_PUT_EXISTS) when the name is taken; without it an object is replaced whole */
 #define PEN_PUT_NO_FSYNC 2u  /* do not wait for the disk: `fsync = no` */
@@ -109,6 +114,7 @@ pen_status pen_upload_close(struct pen_upload **u, pen_put_outcome *outcome, str
 void pen_upload_abandon(struct pen_upload **u);
 /* Makes a staged object visible under its name. Publishing one that is published already is PEN_PUT_DONE. */
 pen_status pen_store_publish(const struct pen_host *host, const char *token, pen_put_outcome *outcome, struct pen_error *err);
+/* Removes what was staged; in a store whose publish() may answer PEN_PUT_LOST also the object, where it has been published. */
 pen_status pen_store_discard(const struct pen_host *host, const char *token, struct pen_error *err);
 
 /* base and name joined by one '/', into buf; PEN_FATAL when it does not fit. Name is used as it is. */
