@@ -149,8 +149,10 @@ static pen_status publish_files(const struct file_sink *s, const struct pen_plan
             return status;
         if (put == PEN_PUT_EXISTS)
             return pen_fail(err, PEN_FATAL, "%s: a file's name is taken by somebody else's", s->path);
-        if (put == PEN_PUT_UNKNOWN)
-            *outcome = PEN_PUBLISH_UNKNOWN;
+        if (put != PEN_PUT_DONE)
+            *outcome = put == PEN_PUT_LOST ? PEN_PUBLISH_LOST : PEN_PUBLISH_UNKNOWN;
+        if (put == PEN_PUT_LOST)
+            break;
     }
     return PEN_OK;
 }
@@ -173,6 +175,16 @@ pen_status file_publish(void *ctx, const struct pen_plan *plan, pen_publish_outc
     }
     if (status == PEN_OK)
         remove_staged(plan);
+    return status;
+}
+
+pen_status file_retract(void *ctx, const struct pen_plan *plan, struct pen_error *err)
+{
+    const struct file_sink *s = ctx;
+    pen_status status = PEN_OK;
+    for (size_t i = 0; i < plan->n_staged && status >= 0; i++)
+        if (plan->staged[i].bytes)
+            status = pen_store_discard(s->host, plan->staged[i].bytes, err);
     return status;
 }
 

@@ -292,6 +292,7 @@ const struct pen_sink file_sink = {
     .stage = stage,
     .abandon = abandon,
     .publish = file_publish,
+    .retract = file_retract,
     .discard = file_discard,
     .maintain = file_maintain,
 };

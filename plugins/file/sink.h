@@ -54,6 +54,7 @@ pen_status output_write_all(int fd, const void *bytes, size_t n, const char *pat
 /* -- publish.c -------------------------------------------------------------------------------------------------------------------- */
 
 pen_status file_publish(void *ctx, const struct pen_plan *plan, pen_publish_outcome *outcome, struct pen_error *err);
+pen_status file_retract(void *ctx, const struct pen_plan *plan, struct pen_error *err);
 void file_discard(void *ctx, const struct pen_staged *staged);
 pen_status file_maintain(void *ctx, struct pen_error *err);
 

@@ -202,13 +202,25 @@ static pen_status publish(void *ctx, const struct pen_plan *plan, pen_publish_ou
                 return st;
             if (put == PEN_PUT_EXISTS)
                 return pen_fail(err, PEN_FATAL, "%s: a file of the name of %s is there already", s->path, token);
-            if (put == PEN_PUT_UNKNOWN) {
-                *outcome = PEN_PUBLISH_UNKNOWN;
+            if (put != PEN_PUT_DONE) {
+                *outcome = put == PEN_PUT_LOST ? PEN_PUBLISH_LOST : PEN_PUBLISH_UNKNOWN;
                 return PEN_OK;
             }
         }
     }
     return PEN_OK;
+}
+
+static pen_status retract(void *ctx, const struct pen_plan *plan, struct pen_error *err)
+{
+    const struct sink *s = ctx;
+    pen_status st = PEN_OK;
+    for (size_t i = 0; i < plan->n_staged && st >= 0; i++) {
+        const char *token = plan->staged[i].bytes, *end = token + plan->staged[i].n;
+        for (; token < end && st >= 0; token += strlen(token) + 1)
+            st = pen_store_discard(s->host, token, err);
+    }
+    return st;
 }
 
 static void discard(void *ctx, const struct pen_staged *staged)
@@ -245,5 +257,6 @@ const struct pen_sink parquet_sink = {
     .stage = stage,
     .abandon = sink_abandon,
     .publish = publish,
+    .retract = retract,
     .discard = discard,
 };

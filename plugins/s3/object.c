@@ -189,18 +189,22 @@ pen_status s3_put(void *ctx, const char *path, const void *bytes, size_t n, unsi
     return st;
 }
 
+pen_status s3_remove_object(struct s3_store *s, const struct s3_target *t, struct pen_error *err)
+{
+    struct aws_call call = { .request = { .method = "DELETE" } };
+    struct aws_answer a = { 0 };
+    pen_status st = s3_call(s, t, &call, &a, err);
+    if (st >= 0 && a.status != 204 && a.status != 200 && !is_missing(&a))
+        st = s3_fail(t, &a, "remove", err);
+    end(&call, &a);
+    return st;
+}
+
 pen_status s3_remove(void *ctx, const char *path, struct pen_error *err)
 {
     struct s3_target t;
-    struct aws_call call = { .request = { .method = "DELETE" } };
-    struct aws_answer a = { 0 };
     pen_status st = s3_target_of(&t, path, err);
-    if (st >= 0)
-        st = s3_call(ctx, &t, &call, &a, err);
-    if (st >= 0 && a.status != 204 && a.status != 200 && !is_missing(&a))
-        st = s3_fail(&t, &a, "remove", err);
-    end(&call, &a);
-    return st;
+    return st < 0 ? st : s3_remove_object(ctx, &t, err);
 }
 
 pen_status s3_now(void *ctx, const char *path, int64_t *microseconds, struct pen_error *err)

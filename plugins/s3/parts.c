@@ -187,13 +187,7 @@ static void write_parts(struct pen_text *body, const struct s3_parts *parts)
     pen_text_put(body, "</CompleteMultipartUpload>");
 }
 
-/* While a request that was lost is still ending the upload, another one may find its parts gone already and the object not there yet. */
-static pen_status being_ended(const struct s3_target *t, struct pen_error *err)
-{
-    return pen_fail(err, PEN_RETRY, "s3://%s/%s: the parts of the upload are gone: an earlier request may be ending it", t->bucket, t->key);
-}
-
-static bool is_missing_parts(const struct aws_answer *a)
+static bool misses_parts(const struct aws_answer *a)
 {
     char code[64];
     return a->status == 400 && strcmp(aws_answer_code(a, code, sizeof code), "InvalidPart") == 0;
@@ -216,8 +210,6 @@ pen_status s3_complete_upload(struct s3_store *s, const struct s3_target *t, con
     struct pen_text body = { 0 };
     struct pen_error why = { 0 };
     *outcome = PEN_PUT_UNKNOWN;
-    if (!parts->n)
-        return being_ended(t, err);
     write_parts(&body, parts);
     if (pen_text_failed(&body)) {
         pen_text_fini(&body);
@@ -232,8 +224,8 @@ pen_status s3_complete_upload(struct s3_store *s, const struct s3_target *t, con
     pen_status st = s3_call(s, t, &call, &a, &why);
     if (st >= 0 && no_such_upload(&a))
         st = PEN_SKIP;
-    else if (st >= 0 && is_missing_parts(&a))
-        st = being_ended(t, &why);
+    else if (st >= 0 && misses_parts(&a))
+        *outcome = PEN_PUT_LOST;
     else if (st < 0 || a.status != 200 || is_done(&a)) /* else it stays unknown */
         st = s3_put_outcome(t, &a, st, flags, outcome, &why);
     if (st < 0)

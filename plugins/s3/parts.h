@@ -23,7 +23,8 @@ pen_status s3_send_part(struct s3_store *s, const struct s3_target *t, const cha
 /* PEN_SKIP: there is no such upload (any more). */
 pen_status s3_list_parts(struct s3_store *s, const struct s3_target *t, const char *upload_id, struct s3_parts *out, struct pen_error *err);
 pen_status s3_abort_upload(struct s3_store *s, const struct s3_target *t, const char *upload_id, struct pen_error *err);
-/* PEN_OK with an outcome, PEN_SKIP: no such upload; or why it certainly did not happen. */
+/* PEN_OK with an outcome, PEN_SKIP: no such upload; or why it certainly did not happen. PEN_PUT_LOST: the upload is there and parts are missing, because an
+ * earlier request is just making the object of them, or was cut off while it did: MinIO then leaves an upload that can never be ended. */
 pen_status s3_complete_upload(struct s3_store *s, const struct s3_target *t, const char *upload_id, const struct s3_parts *parts, unsigned flags,
                               pen_put_outcome *outcome, struct pen_error *err);
 /* Aborts uploads of keys that begin with t->key, as far as they were begun more than a day ago by the service's own time. */

@@ -71,6 +71,7 @@ pen_status s3_now(void *ctx, const char *path, int64_t *microseconds, struct pen
 /* What became of a put or of the end of an upload: PEN_OK with an outcome, or the error. */
 pen_status s3_put_outcome(const struct s3_target *t, const struct aws_answer *a, pen_status called, unsigned flags, pen_put_outcome *outcome,
                           struct pen_error *err);
+pen_status s3_remove_object(struct s3_store *s, const struct s3_target *t, struct pen_error *err);
 /* Value of a header of the object's HEAD (lower case), "" where it has none, cut to fit; PEN_SKIP where there is no object. */
 pen_status s3_head_field(struct s3_store *s, const struct s3_target *t, const char *header, char *value, size_t size, struct pen_error *err);
 

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 #include "upload.h"
 
-enum { FIRST_ROOM = 65536 };
+enum { FIRST_ROOM = 65536, LOOKS = 8, LOOK_PAUSE_MS = 250 };
 
 /* The folder that an upload belongs to, without the levels that name partitions ("k=v"): what was left behind is looked for there. */
 static struct s3_target folder_of(const struct s3_target *t)
@@ -146,19 +147,33 @@ static pen_status look_whose(struct s3_store *s, const struct s3_target *t, cons
     return st < 0 ? st : PEN_OK;
 }
 
-/* One try to publish. PEN_OK with an outcome (unknown: no object is there, and it may be tried again), PEN_SKIP: the upload is gone and there is
- * no object. */
+/* The end of an upload was asked for, with this result: what became of it. PEN_OK with an outcome (unknown: no object is there, and it may be tried again;
+ * lost: nor are all parts), PEN_SKIP: the upload is gone and there is no object. */
+static pen_status settle(struct s3_store *s, const struct s3_target *t, const char *own_id, unsigned flags, pen_status asked, pen_put_outcome *outcome,
+                         struct pen_error *err)
+{
+    bool gone = asked == PEN_SKIP, lost = *outcome == PEN_PUT_LOST;
+    if (asked < 0 || (asked == PEN_OK && *outcome == PEN_PUT_DONE))
+        return asked;
+    pen_status st = look_whose(s, t, own_id, outcome, err);
+    if (st >= 0 && *outcome == PEN_PUT_EXISTS && !(flags & PEN_PUT_IF_ABSENT))
+        *outcome = PEN_PUT_UNKNOWN; /* the one that is to be replaced */
+    if (st >= 0 && *outcome == PEN_PUT_UNKNOWN && lost)
+        *outcome = PEN_PUT_LOST;
+    return st >= 0 && gone && *outcome == PEN_PUT_UNKNOWN ? PEN_SKIP : st;
+}
+
+/* Parts are missing: a request before this one may just be making the object of them. True when it is time to ask again. */
+static bool ask_again(int *looks)
+{
+    return ++*looks < LOOKS && poll(NULL, 0, LOOK_PAUSE_MS) <= 0;
+}
+
 static pen_status try_close(struct s3_upload *u, bool whole, pen_put_outcome *outcome, struct pen_error *err)
 {
     pen_status st = whole ? put_whole(u, outcome, err)
                           : s3_complete_upload(u->store, &u->target, u->upload_id, &u->parts, u->flags, outcome, err);
-    bool gone = st == PEN_SKIP;
-    if (st < 0 || (st == PEN_OK && *outcome == PEN_PUT_DONE))
-        return st;
-    st = look_whose(u->store, &u->target, u->own_id, outcome, err);
-    if (st >= 0 && *outcome == PEN_PUT_EXISTS && !(u->flags & PEN_PUT_IF_ABSENT))
-        *outcome = PEN_PUT_UNKNOWN; /* the one that is to be replaced */
-    return st >= 0 && gone && *outcome == PEN_PUT_UNKNOWN ? PEN_SKIP : st;
+    return settle(u->store, &u->target, u->own_id, u->flags, st, outcome, err);
 }
 
 pen_status s3_upload_close(void *upload, pen_put_outcome *outcome, struct pen_error *err)
@@ -167,6 +182,7 @@ pen_status s3_upload_close(void *upload, pen_put_outcome *outcome, struct pen_er
     struct s3_patience patience = { 0 };
     struct pen_error why;
     bool whole = !u->given, again = false;
+    int looks = 0;
     pen_status st = whole ? PEN_OK : send_rest(u, err);
     if (st >= 0)
         st = pen_failpoint("store.before-publish", err);
@@ -176,6 +192,10 @@ pen_status s3_upload_close(void *upload, pen_put_outcome *outcome, struct pen_er
         st = try_close(u, whole, outcome, &why);
         if (st == PEN_SKIP)
             st = pen_fail(&why, PEN_FATAL, "s3://%s/%s: the upload was aborted by somebody else", u->target.bucket, u->target.key);
+        if (st == PEN_OK && *outcome == PEN_PUT_LOST && ask_again(&looks))
+            continue;
+        if (st == PEN_OK && *outcome == PEN_PUT_LOST)
+            st = pen_fail(&why, PEN_FATAL, "s3://%s/%s: the store lost the parts of the upload while it was ended", u->target.bucket, u->target.key);
         if (st == PEN_OK && *outcome != PEN_PUT_UNKNOWN)
             break;
         if (st == PEN_OK)
@@ -199,7 +219,7 @@ pen_status s3_upload_close(void *upload, pen_put_outcome *outcome, struct pen_er
 
 /* -- staged --------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* A token: flags, our id, S3's id of the upload, bucket and key, each encoded, with spaces between. */
+/* A token: flags, our id, S3's id of the upload, bucket and key, each encoded, and how many parts, with spaces between. */
 pen_status s3_upload_stage(void *upload, char *token, size_t size, struct pen_error *err)
 {
     struct s3_upload *u = upload;
@@ -210,6 +230,7 @@ pen_status s3_upload_stage(void *upload, char *token, size_t size, struct pen_er
         aws_encode(&t, u->upload_id, strlen(u->upload_id), false);
         pen_text_format(&t, " %s ", u->target.bucket);
         aws_encode(&t, u->target.key, strlen(u->target.key), true);
+        pen_text_format(&t, " %zu", u->parts.n);
         if (!aws_text(&t) || t.n >= size)
             st = pen_fail(err, PEN_FATAL, "s3://%s/%s: no room for what names the staged object", u->target.bucket, u->target.key);
         else
@@ -228,6 +249,7 @@ struct staged {
     char own_id[S3_OWN_ID];
     char upload_id[2048];
     struct s3_target target;
+    size_t parts; /* 0: not known */
 };
 
 /* Copies one field of a token, decoded. */
@@ -249,46 +271,71 @@ static bool take_field(const char **p, char *out, size_t size)
 
 static pen_status parse_token(struct staged *s, const char *token, struct pen_error *err)
 {
-    char flags[12];
+    char flags[12], parts[12];
     const char *p = token;
     memset(s, 0, sizeof *s);
     if (!take_field(&p, flags, sizeof flags) || !take_field(&p, s->own_id, sizeof s->own_id) || !take_field(&p, s->upload_id, sizeof s->upload_id) ||
-        !take_field(&p, s->target.bucket, sizeof s->target.bucket) || !take_field(&p, s->target.key, sizeof s->target.key) || !s->upload_id[0] ||
-        !s->target.key[0])
+        !take_field(&p, s->target.bucket, sizeof s->target.bucket) || !take_field(&p, s->target.key, sizeof s->target.key) ||
+        !take_field(&p, parts, sizeof parts) || !s->upload_id[0] || !s->target.key[0])
         return pen_fail(err, PEN_FATAL, "\"%s\" names no staged object of S3", token);
     s->flags = (unsigned)strtoul(flags, NULL, 10);
+    s->parts = strtoul(parts, NULL, 10);
     return PEN_OK;
+}
+
+/* As settle(). */
+static pen_status try_publish(struct s3_store *s, const struct staged *staged, pen_put_outcome *outcome, struct pen_error *err)
+{
+    struct s3_parts parts = { 0 };
+    *outcome = PEN_PUT_UNKNOWN;
+    pen_status st = s3_list_parts(s, &staged->target, staged->upload_id, &parts, err);
+    if (st == PEN_OK && (!parts.n || parts.n < staged->parts))
+        *outcome = PEN_PUT_LOST;
+    else if (st == PEN_OK)
+        st = s3_complete_upload(s, &staged->target, staged->upload_id, &parts, staged->flags, outcome, err);
+    free(parts.v);
+    return settle(s, &staged->target, staged->own_id, staged->flags, st, outcome, err);
 }
 
 pen_status s3_publish(void *ctx, const char *token, pen_put_outcome *outcome, struct pen_error *err)
 {
     struct s3_store *s = ctx;
     struct staged staged;
-    struct s3_parts parts = { 0 };
-    struct pen_error why = { 0 };
+    int looks = 0;
     pen_status st = parse_token(&staged, token, err);
     *outcome = PEN_PUT_UNKNOWN;
     if (st >= 0)
         st = pen_failpoint("store.before-publish", err);
     if (st < 0)
         return st;
-    st = s3_list_parts(s, &staged.target, staged.upload_id, &parts, &why);
-    if (st == PEN_OK)
-        st = s3_complete_upload(s, &staged.target, staged.upload_id, &parts, staged.flags, outcome, &why);
-    free(parts.v);
-    bool gone = st == PEN_SKIP;
-    if (st >= 0 && *outcome != PEN_PUT_DONE && look_whose(s, &staged.target, staged.own_id, outcome, &why) < 0)
-        *outcome = PEN_PUT_UNKNOWN; /* out of reach: for the caller to ask again */
-    else if (st >= 0 && gone && *outcome == PEN_PUT_UNKNOWN)
-        st = pen_fail(&why, PEN_FATAL, "s3://%s/%s: the staged upload is gone, and there is no such object", staged.target.bucket, staged.target.key);
-    if (st < 0)
-        return pen_fail(err, st, "%s", why.msg);
-    return PEN_OK;
+    do
+        st = try_publish(s, &staged, outcome, err);
+    while (st == PEN_OK && *outcome == PEN_PUT_LOST && ask_again(&looks));
+    if (st == PEN_SKIP)
+        return pen_fail(err, PEN_FATAL, "s3://%s/%s: its upload is gone, and there is no such object: the upload was aborted, or the object removed, before "
+                        "the commit was over", staged.target.bucket, staged.target.key);
+    return st;
 }
 
+/* The upload goes first: what is gone cannot be ended by a request that is still on its way, and the object cannot come later. */
 pen_status s3_discard(void *ctx, const char *token, struct pen_error *err)
 {
+    struct s3_store *s = ctx;
     struct staged staged;
+    struct s3_parts parts = { 0 };
+    pen_put_outcome outcome;
     pen_status st = parse_token(&staged, token, err);
-    return st < 0 ? st : s3_abort_upload(ctx, &staged.target, staged.upload_id, err);
+    if (st >= 0)
+        st = pen_failpoint("store.before-discard", err);
+    if (st >= 0)
+        st = s3_abort_upload(s, &staged.target, staged.upload_id, err);
+    if (st < 0)
+        return st;
+    st = s3_list_parts(s, &staged.target, staged.upload_id, &parts, err);
+    free(parts.v);
+    if (st == PEN_OK)
+        return pen_fail(err, PEN_RETRY, "s3://%s/%s: its upload was aborted and is still there", staged.target.bucket, staged.target.key);
+    if (st == PEN_SKIP)
+        st = look_whose(s, &staged.target, staged.own_id, &outcome, err);
+    return st == PEN_OK && outcome == PEN_PUT_DONE ? s3_remove_object(s, &staged.target, err) : st;
 }

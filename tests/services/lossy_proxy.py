@@ -15,6 +15,7 @@ Actions:
     reject   answers 503 (`status=`) without carrying it out, with an empty body or `body=`
     garbage  carries it out and answers with what is no HTTP
     late     carries it out and holds the answer back for `seconds=` (30)
+    hold     carries it out only after rule.release.set(), whether whoever asked for it is there or not
 nth: numbers of the requests that fit, from 1; None: all of them. every=N: each Nth.
 """
 import http.client
@@ -33,6 +34,7 @@ class Rule:
         self.action, self.method, self.path = action, method, re.compile(path) if path else None
         self.nth, self.every, self.status, self.seconds, self.body = nth, every, status, seconds, body
         self.seen = self.done = 0
+        self.release = threading.Event()
 
     def takes(self, method, target):
         if (self.method and self.method != method) or (self.path and not self.path.search(target)):
@@ -135,6 +137,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         rule = proxy.choose(self.command, self.path)
         action = rule.action if rule else None
         answer = None
+        if action == "hold":
+            rule.release.wait(120)
         try:
             if action not in ("refuse", "reject"):
                 answer = self.forward(body)
