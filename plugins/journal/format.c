@@ -8,6 +8,7 @@
 
 static const uint8_t segment_magic[8] = { 'P', 'E', 'N', 'J', 'S', 'E', 'G', '\n' };
 #define BLOCK_MAGIC 0x314B4C42u  /* "BLK1" */
+#define SEAL_MAGIC 0x4C414553u   /* "SEAL" */
 #define RECORD_MAGIC 0x31474F4Cu /* "LOG1" */
 
 void jf_put32(uint8_t *p, uint32_t v)
@@ -145,7 +146,7 @@ void jf_segment_header_put(uint8_t out[JF_FILE_HEADER], const struct jf_segment_
 {
     memset(out, 0, JF_FILE_HEADER);
     memcpy(out, segment_magic, 8);
-    jf_put32(out + 12, JF_VERSION);
+    jf_put32(out + 12, JF_SEGMENT_VERSION);
     memcpy(out + 16, h->id, JF_ID_SIZE);
     jf_put64(out + 32, h->number);
     jf_put32(out + 40, h->partition);
@@ -157,7 +158,7 @@ bool jf_segment_header_get(const uint8_t in[JF_FILE_HEADER], struct jf_segment_h
     h->number = jf_get64(in + 32);
     h->partition = jf_get32(in + 40);
     return memcmp(in, segment_magic, 8) == 0 && jf_get32(in + 8) == pen_crc32c(0, in + 12, JF_FILE_HEADER - 12) &&
-           jf_get32(in + 12) == JF_VERSION && h->partition < JF_PARTITIONS;
+           jf_get32(in + 12) == JF_SEGMENT_VERSION && h->partition < JF_PARTITIONS;
 }
 
 void jf_block_put(uint8_t out[JF_BLOCK_HEADER], const struct jf_block *b)
@@ -265,6 +266,25 @@ bool jf_header_next(struct jf_in *in, const char **name, size_t *name_size, cons
     *value_size = n == JF_NULL ? 0 : n;
     *value = n == JF_NULL ? NULL : take(in, n);
     return !in->bad;
+}
+
+void jf_seal_put(uint8_t out[JF_SEAL_HEADER], const struct jf_seal *s)
+{
+    jf_put32(out, SEAL_MAGIC);
+    jf_put32(out + 8, s->blocks_crc);
+    jf_put32(out + 12, s->record);
+    jf_put64(out + 16, s->segment);
+    jf_put64(out + 24, s->at);
+    jf_put32(out + 4, pen_crc32c(0, out + 8, JF_SEAL_HEADER - 8));
+}
+bool jf_seal_get(const uint8_t in[JF_SEAL_HEADER], struct jf_seal *s)
+{
+    s->blocks_crc = jf_get32(in + 8);
+    s->record = jf_get32(in + 12);
+    s->segment = jf_get64(in + 16);
+    s->at = jf_get64(in + 24);
+    return jf_get32(in) == SEAL_MAGIC && jf_get32(in + 4) == pen_crc32c(0, in + 8, JF_SEAL_HEADER - 8) && s->record >= JF_RECORD_HEADER &&
+           s->record <= JF_SEAL_ROOM - JF_SEAL_HEADER && s->record % 8 == 0;
 }
 
 /* -- the commit log ------------------------------------------------------------------------------------------------------------------ */
@@ -424,7 +444,7 @@ bool jf_snapshot_get(const uint8_t *body, size_t n, struct jf_snapshot *s)
     memcpy(s->id, id, JF_ID_SIZE);
     s->version = jf_in32(&in);
     s->partitions = jf_in32(&in);
-    if (s->version != JF_VERSION || s->partitions == 0 || s->partitions > JF_PARTITIONS)
+    if (s->version < 1 || s->version > JF_VERSION || s->partitions == 0 || s->partitions > JF_PARTITIONS)
         return false;
     s->next_segment = jf_in64(&in);
     for (uint32_t i = 0; i < s->partitions; i++) {

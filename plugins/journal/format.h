@@ -5,12 +5,15 @@
 
 #include <penstock/plugin.h>
 
-#define JF_VERSION 1u
+#define JF_VERSION 2u          /* 1 had no seals; its journals are read, and become 2 when they are written to */
+#define JF_SEGMENT_VERSION 1u
 #define JF_PARTITIONS 64u      /* at most */
 #define JF_ID_SIZE 16u
 #define JF_FILE_HEADER 64u     /* of a segment file */
 #define JF_BLOCK_HEADER 64u
 #define JF_RECORD_HEADER 32u
+#define JF_SEAL_HEADER 32u
+#define JF_SEAL_ROOM 512u      /* what a seal takes behind the blocks of its commit */
 #define JF_NULL 0xFFFFFFFFu    /* a length that says null */
 
 /* The size with the zeros behind it that make it a multiple of eight. */
@@ -95,6 +98,16 @@ struct jf_message {
 void jf_walk_next(struct jf_walk *w, struct jf_message *m); /* while next < records */
 /* One header: a name and a value, NULL for null; false at the end or where the bytes are no headers (then in->bad). */
 bool jf_header_next(struct jf_in *in, const char **name, size_t *name_size, const uint8_t **value, size_t *value_size);
+
+/* A seal stands behind the last block that its commit names, so that one sync makes both durable: this header, then the record as the log is to
+ * have it. The log's own copy may be lost with the power. */
+struct jf_seal {
+    uint64_t segment, at; /* number of the file that it is in, and where: nothing else is taken for it */
+    uint32_t blocks_crc;  /* over the headers, one after the other, of the blocks of this segment that its commit names */
+    uint32_t record;      /* bytes of the record, its header and its padding included */
+};
+void jf_seal_put(uint8_t out[JF_SEAL_HEADER], const struct jf_seal *s);
+bool jf_seal_get(const uint8_t in[JF_SEAL_HEADER], struct jf_seal *s);
 
 /* -- the commit log ------------------------------------------------------------------------------------------------------------------ */
 

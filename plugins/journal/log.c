@@ -13,6 +13,7 @@
 #include "io.h"
 #include "log.h"
 
+#define LOG_UNSYNCED 256u   /* the most commits that may have to be looked for in segments */
 #define LOG_ROLL (1u << 20) /* a log file is followed by another when it has grown by this, and to eight times its snapshot */
 
 struct newest {
@@ -61,34 +62,38 @@ pen_status journal_read_record(int fd, uint64_t at, uint64_t size, uint64_t sequ
     return PEN_OK;
 }
 
-/* Whether a valid record lies behind `at`, where there is none: then the log is damaged, not torn. */
-static pen_status look_behind(struct journal *j, uint64_t at, uint64_t size, bool *found, struct pen_error *err)
+pen_status log_find_record(struct journal *j, uint64_t *at, uint64_t size, struct jf_record *r, uint8_t **body, struct pen_error *err)
 {
     uint8_t head[JF_RECORD_HEADER];
-    *found = false;
-    for (at = jf_padded(at + 1); at + sizeof head <= size; at += 8) {
-        struct jf_record r;
-        uint8_t *body;
+    for (; *at + sizeof head <= size; *at += 8) {
         pen_status st;
-        if (jio_read(j->log, head, sizeof head, at) != (ssize_t)sizeof head)
-            return PEN_OK;
-        if (!jf_record_get(head, &r) || r.sequence <= j->sequence)
+        if (jio_read(j->log, head, sizeof head, *at) != (ssize_t)sizeof head)
+            return PEN_SKIP;
+        if (!jf_record_get(head, r) || r->sequence <= j->sequence)
             continue;
-        st = journal_read_record(j->log, at, size, r.sequence, &r, &body, err);
-        if (st < 0)
+        st = journal_read_record(j->log, *at, size, r->sequence, r, body, err);
+        if (st != PEN_SKIP)
             return st;
-        free(body);
-        if (st == PEN_OK) {
-            *found = true;
-            return PEN_OK;
-        }
     }
-    return PEN_OK;
+    return PEN_SKIP;
 }
 
-static pen_status damaged(const struct journal *j, const char *file, uint64_t at, const char *what, struct pen_error *err)
+pen_status log_damaged(const struct journal *j, uint64_t at, const char *what, struct pen_error *err)
 {
-    return pen_fail(err, PEN_FATAL, "journal %s: %s is damaged at byte %" PRIu64 ": %s", j->path, file, at, what);
+    return pen_fail(err, PEN_FATAL, "journal %s: %s is damaged at byte %" PRIu64 ": %s", j->path, j->log_name, at, what);
+}
+
+pen_status log_check_tail(struct journal *j, uint64_t torn, struct pen_error *err)
+{
+    uint64_t at = j->log_at;
+    struct jf_record r;
+    uint8_t *body;
+    pen_status st = torn ? log_find_record(j, &at, j->log_at + torn, &r, &body, err) : PEN_SKIP;
+    if (st == PEN_OK) {
+        free(body);
+        return log_damaged(j, j->log_at, "no commit record, but valid ones follow", err);
+    }
+    return st < 0 ? st : PEN_OK;
 }
 
 /* Applies what lies between log_at and size. *torn: bytes behind that are no record. publishing held. */
@@ -103,11 +108,8 @@ static pen_status read_log(struct journal *j, uint64_t size, uint64_t *torn, str
         if (st < 0)
             return st;
         if (st == PEN_SKIP) {
-            bool found;
-            if (look_behind(j, j->log_at, size, &found, err) < 0)
-                return PEN_FATAL;
-            if (found || j->log_at == 0)
-                return damaged(j, j->log_name, j->log_at, found ? "no commit record, but valid ones follow" : "no snapshot", err);
+            if (j->log_at == 0)
+                return log_damaged(j, 0, "no snapshot", err);
             *torn = size - j->log_at;
             return PEN_OK;
         }
@@ -118,8 +120,10 @@ static pen_status read_log(struct journal *j, uint64_t size, uint64_t *torn, str
             st = state_apply(j, &r, body, &why);
         pthread_mutex_unlock(&j->lock);
         free(body);
+        if (st == PEN_BADCONF)
+            return pen_fail(err, PEN_FATAL, "journal %s: %s: %s", j->path, j->log_name, why.msg);
         if (st < 0)
-            return damaged(j, j->log_name, j->log_at, why.msg, err);
+            return log_damaged(j, j->log_at, why.msg, err);
         j->sequence = r.sequence;
         j->log_at += JF_RECORD_HEADER + jf_padded(r.body);
         if (r.type == JF_SNAPSHOT)
@@ -198,12 +202,14 @@ pen_status log_follow(struct journal *j, bool sync, uint64_t *torn, struct pen_e
 
 pen_status journal_refresh(struct journal *j, const struct pen_host *host, bool sync, struct pen_error *err)
 {
-    uint64_t torn;
+    uint64_t torn = 0;
     pen_status st = PEN_OK;
     (void)host;
     pthread_mutex_lock(&j->publishing);
     if (j->writers == 0)
         st = log_follow(j, sync, &torn, err);
+    if (st == PEN_OK)
+        st = log_check_tail(j, torn, err);
     pthread_mutex_unlock(&j->publishing);
     return st;
 }
@@ -222,7 +228,30 @@ static pen_status write_record(int fd, uint64_t at, jf_record_type type, uint64_
     return jio_write(fd, v, 3, at) < 0 ? PEN_FATAL : PEN_OK;
 }
 
-pen_status journal_append(struct journal *j, jf_record_type type, const struct jf_out *body, bool sync, struct pen_error *err)
+pen_status journal_is_broken(const struct journal *j, struct pen_error *err)
+{
+    return pen_fail(err, PEN_FATAL, "journal %s: an earlier write failed; what is on the disk is known after a new start", j->path);
+}
+
+pen_status log_sync(struct journal *j, struct pen_error *err)
+{
+    if (jio_sync(j->log) < 0) {
+        j->broken = true;
+        return pen_fail(err, PEN_FATAL, "journal %s: cannot sync %s: %s", j->path, j->log_name, strerror(errno));
+    }
+    j->unsynced = 0;
+    j->loose = false;
+    return PEN_OK;
+}
+
+pen_status log_cut(struct journal *j, struct pen_error *err)
+{
+    return jio_truncate(j->log, j->log_at) < 0
+               ? pen_fail(err, PEN_FATAL, "journal %s: cannot cut %s: %s", j->path, j->log_name, strerror(errno))
+               : PEN_OK;
+}
+
+pen_status journal_append(struct journal *j, jf_record_type type, const struct jf_out *body, log_safety safety, struct pen_error *err)
 {
     struct jf_record r = { type, j->sequence + 1, (uint32_t)body->n, 0 };
     uint64_t end;
@@ -230,16 +259,16 @@ pen_status journal_append(struct journal *j, jf_record_type type, const struct j
     if (body->failed || body->n > UINT32_MAX / 2)
         return pen_fail(err, PEN_FATAL, body->failed ? "out of memory" : "a commit of more than 2 GiB of positions");
     if (j->broken)
-        return pen_fail(err, PEN_FATAL, "journal %s: an earlier write failed; what is on the disk is known after a new start", j->path);
+        return journal_is_broken(j, err);
     if (write_record(j->log, j->log_at, type, r.sequence, body, &end) < 0) {
         st = pen_fail(err, PEN_FATAL, "journal %s: cannot write %s: %s", j->path, j->log_name, strerror(errno));
-        j->broken = jio_truncate(j->log, j->log_at) < 0;
+        j->broken = jio_truncate(j->log, j->log_at) < 0 || safety == LOG_SEALED; /* sealed, it is committed all the same */
         return st;
     }
-    if (sync && jio_sync(j->log) < 0) {
-        j->broken = true;
-        return pen_fail(err, PEN_FATAL, "journal %s: cannot sync %s: %s", j->path, j->log_name, strerror(errno));
-    }
+    j->unsynced++;
+    j->loose = j->loose || safety == LOG_LOOSE;
+    if (safety == LOG_SYNCED && log_sync(j, err) < 0)
+        return PEN_FATAL;
     pthread_mutex_lock(&j->lock);
     st = state_apply(j, &r, body->p, err);
     journal_wake(j);
@@ -250,8 +279,8 @@ pen_status journal_append(struct journal *j, jf_record_type type, const struct j
     return st;
 }
 
-pen_status log_begin(struct journal *j, const struct jf_out *body, uint64_t sequence, const char *name, int *out,
-                                 uint64_t *end, struct pen_error *err)
+pen_status log_begin(struct journal *j, const struct jf_out *body, uint64_t sequence, const char *name, int *out, uint64_t *end,
+                     struct pen_error *err)
 {
     static const char fresh[] = "commits.new";
     int fd = body->failed ? (errno = ENOMEM, -1) : jio_create(j->dir, fresh, O_TRUNC);
@@ -269,22 +298,21 @@ pen_status log_begin(struct journal *j, const struct jf_out *body, uint64_t sequ
     return PEN_FATAL;
 }
 
-pen_status journal_roll(struct journal *j, struct pen_error *err)
+pen_status log_next(struct journal *j, struct pen_error *err)
 {
     struct jf_out body = { 0 };
     char name[NAME_SIZE];
     uint64_t end;
     int fd;
     pen_status st;
-    if (j->log_at < j->log_head + LOG_ROLL || j->log_at / 8 < j->log_head || j->broken)
-        return PEN_OK;
     if (pen_failpoint("journal.roll", err) < 0)
         return PEN_FATAL;
     state_snapshot(j, &body);
     journal_log_name(name, journal_records(j), j->sequence + 1);
     /* The old file's last record must not be lost while the new one stands: with fsync = no nothing has been synced so far. */
-    st = jio_sync(j->log) < 0 ? pen_fail(err, PEN_FATAL, "journal %s: cannot sync %s: %s", j->path, j->log_name, strerror(errno))
-                              : log_begin(j, &body, j->sequence + 1, name, &fd, &end, err);
+    st = log_sync(j, err);
+    if (st == PEN_OK)
+        st = log_begin(j, &body, j->sequence + 1, name, &fd, &end, err);
     jf_out_free(&body);
     if (st < 0)
         return st;
@@ -293,9 +321,19 @@ pen_status journal_roll(struct journal *j, struct pen_error *err)
     snprintf(j->log_name, sizeof j->log_name, "%s", name);
     j->log_at = j->log_head = end;
     j->sequence++;
+    j->version = JF_VERSION;
     if (jio_sync(j->dir) < 0) {
         j->broken = true;
         return pen_fail(err, PEN_FATAL, "journal %s: cannot sync the folder: %s", j->path, strerror(errno));
     }
     return pen_failpoint("journal.rolled", err);
+}
+
+pen_status journal_tend_log(struct journal *j, bool sync, struct pen_error *err)
+{
+    if (j->broken)
+        return PEN_OK;
+    if (j->log_at >= j->log_head + LOG_ROLL && j->log_at / 8 >= j->log_head)
+        return log_next(j, err);
+    return sync && j->unsynced >= LOG_UNSYNCED ? log_sync(j, err) : PEN_OK;
 }

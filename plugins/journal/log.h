@@ -2,8 +2,9 @@
  *
  * The folder holds segment files (NUMBER.segment: blocks of records, each file of one partition, appended to by one lane at a time), the
  * commit log (RECORDS-SEQUENCE.commits: a snapshot of the journal's state, then commits), `readers/NAME` (what registered readers have
- * settled) and `lock`. One process writes; the others follow its commit log. log.c reads and writes the log,
- * state.c holds what it adds up to, open.c knows what this process has open, acquire.c makes it the one that writes, retention.c says what may be removed. SPDX-License-Identifier: Apache-2.0 */
+ * settled) and `lock`. One process writes; the others follow its commit log. log.c reads and writes that, state.c holds what it adds up to,
+ * seal.c knows the commits that it may have lost; open.c knows what this process has open, acquire.c makes it the one that writes, retention.c
+ * says what may be removed. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PENSTOCK_JOURNAL_LOG_H
 #define PENSTOCK_JOURNAL_LOG_H
 
@@ -62,6 +63,8 @@ struct journal {
     uint64_t log_at;      /* behind its last valid record */
     uint64_t log_head;    /* size of its snapshot */
     uint64_t sequence;    /* of its last record */
+    unsigned unsynced;    /* records of it that may not be on the disk, */
+    bool loose;           /* some of which lie nowhere else: no seal may follow them */
     struct position *positions; /* in order of their keys */
     size_t n_positions, cap_positions;
     char *plans[PLANS_KEPT];
@@ -73,6 +76,7 @@ struct journal {
     pthread_cond_t room;  /* a reader of this process has settled */
     uint8_t id[JF_ID_SIZE];
     char id_text[2 * JF_ID_SIZE + 1];
+    uint32_t version;     /* of the newest snapshot */
     uint32_t partitions;
     uint64_t end[JF_PARTITIONS], oldest[JF_PARTITIONS];
     struct segment **segments; /* in order of their numbers */
@@ -113,17 +117,27 @@ uint64_t journal_records(const struct journal *j);
 /* Makes this process the one that writes; cuts what a killed one left behind. journal_release() gives that up again. */
 pen_status journal_acquire(struct journal *j, const struct pen_host *host, struct pen_error *err);
 void journal_release(struct journal *j);
-/* Takes the lock file, waiting out those who make a journal, which takes no time. PEN_SKIP: a writer has it. *out is open either way. */
+/* Takes the lock file, waiting out those who make or mend a journal, which takes no time. PEN_SKIP: a writer has it. *out is open either way. */
 pen_status journal_take_lock(struct journal *j, int *out, struct pen_error *err);
+/* Where nobody writes, mends the log that a power loss may have set back, so that nothing is missing that somebody has seen. */
+pen_status journal_mend_if_idle(struct journal *j, const struct pen_host *host, bool sync, uint64_t *torn, struct pen_error *err);
 
 /* -- log.c: publishing held, unless said otherwise -- */
 
 /* Looks at what another process has committed; does nothing where this one writes. publishing not held. */
 pen_status journal_refresh(struct journal *j, const struct pen_host *host, bool sync, struct pen_error *err);
-/* Appends one record, durable when it returns, and applies it. */
-pen_status journal_append(struct journal *j, jf_record_type type, const struct jf_out *body, bool sync, struct pen_error *err);
-/* Begins a new log file when the newest has grown. */
-pen_status journal_roll(struct journal *j, struct pen_error *err);
+/* Appends one record and applies it. */
+typedef enum { LOG_LOOSE, LOG_SYNCED, LOG_SEALED } log_safety; /* may be lost; is on the disk when this returns; is there already, in a seal */
+pen_status journal_append(struct journal *j, jf_record_type type, const struct jf_out *body, log_safety safety, struct pen_error *err);
+pen_status log_sync(struct journal *j, struct pen_error *err);
+/* Cuts what lies behind the last valid record. */
+pen_status log_cut(struct journal *j, struct pen_error *err);
+/* After a commit: begins a new log file when the newest has grown, syncs it when many of its records are not. */
+pen_status journal_tend_log(struct journal *j, bool sync, struct pen_error *err);
+/* Begins a new log file. */
+pen_status log_next(struct journal *j, struct pen_error *err);
+/* Says that nothing can be written any more. */
+pen_status journal_is_broken(const struct journal *j, struct pen_error *err);
 /* Reads one record at `at` of a log of `size` bytes: PEN_OK, or PEN_SKIP where there is no valid record of that number. *body is
  * malloc'ed. Any thread. */
 pen_status journal_read_record(int fd, uint64_t at, uint64_t size, uint64_t sequence, struct jf_record *r, uint8_t **body,
@@ -136,7 +150,26 @@ pen_status log_follow(struct journal *j, bool sync, uint64_t *torn, struct pen_e
 /* Writes a log file that holds a snapshot only, and gives it its name. */
 pen_status log_begin(struct journal *j, const struct jf_out *body, uint64_t sequence, const char *name, int *out, uint64_t *end,
                      struct pen_error *err);
+/* The next valid record from *at on whose sequence lies behind the last; PEN_SKIP: none. *body is malloc'ed. */
+pen_status log_find_record(struct journal *j, uint64_t *at, uint64_t size, struct jf_record *r, uint8_t **body, struct pen_error *err);
+/* Bytes that are no record may be at the end only; valid ones behind them are damage. */
+pen_status log_check_tail(struct journal *j, uint64_t torn, struct pen_error *err);
+pen_status log_damaged(const struct journal *j, uint64_t at, const char *what, struct pen_error *err);
 pen_status log_file_size(const struct journal *j, int fd, const char *name, uint64_t *size, struct pen_error *err);
+
+/* -- seal.c: publishing held -- */
+
+/* Syncs one segment file. */
+pen_status segment_sync(struct journal *j, uint64_t number, struct pen_error *err);
+/* Whether a commit of this body can be sealed. */
+bool seal_fits(const struct jf_out *body);
+/* Writes the seal of the next commit behind its blocks, where s says, and syncs that segment: this commits it. All that it names in other segments has been
+ * synced. */
+pen_status seal_write(struct journal *j, struct jf_seal *s, const struct jf_out *body, struct pen_error *err);
+/* Appends to the log what it has lost; this process has the lock file. *torn as from log_follow(). */
+pen_status journal_mend(struct journal *j, const struct pen_host *host, uint64_t *torn, struct pen_error *err);
+/* Bytes of blocks from `at` on. */
+uint64_t segment_leftovers(int fd, uint64_t number, uint64_t at, uint64_t size);
 
 /* -- state.c: publishing held, for what `lock` guards that too, unless said otherwise -- */
 

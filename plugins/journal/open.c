@@ -123,13 +123,17 @@ static struct journal *find_open(const struct journal *same)
     return NULL;
 }
 
-static pen_status load(struct journal *j, const struct options *o, bool create, struct pen_error *err)
+static pen_status load(struct journal *j, const struct options *o, const struct pen_host *host, bool create, struct pen_error *err)
 {
-    uint64_t torn;
+    uint64_t torn = 0;
     pen_status st = find_log(j, o, create, err);
     if (st != PEN_OK)
         return st;
     st = log_follow(j, o->fsync, &torn, err);
+    if (st == PEN_OK)
+        st = journal_mend_if_idle(j, host, o->fsync, &torn, err);
+    if (st == PEN_OK)
+        st = log_check_tail(j, torn, err);
     for (unsigned i = 0; i < JF_ID_SIZE; i++)
         snprintf(j->id_text + (size_t)2 * i, 3, "%02x", j->id[i]);
     return st;
@@ -139,7 +143,6 @@ pen_status journal_open(struct journal **out, const struct options *o, const str
 {
     struct journal *j, *known;
     pen_status st;
-    (void)host;
     *out = NULL;
     if (create && journal_make_folders(o, err) < 0)
         return PEN_FATAL;
@@ -153,7 +156,7 @@ pen_status journal_open(struct journal **out, const struct options *o, const str
         journal_free(j);
         j = known;
         j->refs++;
-    } else if (st == PEN_OK && (st = load(j, o, create, err)) == PEN_OK) {
+    } else if (st == PEN_OK && (st = load(j, o, host, create, err)) == PEN_OK) {
         j->next = registry;
         registry = j;
     }

@@ -306,7 +306,7 @@ static pen_status remove_segment(struct journal *j, const struct options *o, con
     jf_out64(&body, s->end);
     jf_out32(&body, 1);
     jf_out64(&body, s->number);
-    st = journal_append(j, JF_TRIM, &body, o->fsync, err);
+    st = journal_append(j, JF_TRIM, &body, o->fsync ? LOG_SYNCED : LOG_LOOSE, err);
     jf_out_free(&body);
     journal_segment_name(name, s->number);
     if (st == PEN_OK)

@@ -1,6 +1,7 @@
-/* sink.c - the writing end. Lanes append blocks to segment files of their own (writer.c); staging syncs those; publishing appends one commit
- * record to the log, which gives the staged ranges their offsets and moves the positions. So every byte is written once, and a commit costs one
- * sync of each file with new rows, on the lanes' threads, and one of the log. SPDX-License-Identifier: Apache-2.0 */
+/* sink.c - the writing end. Lanes append blocks to segment files of their own (writer.c); publishing makes one record of a commit, which gives the
+ * staged ranges their offsets and moves the positions. So every byte is written once. A small commit is sealed: its record stands behind its last
+ * block, and one sync of that file makes both durable (seal.c). Of a larger one the lanes sync their files while they stage, and publishing syncs
+ * the log. SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,15 +79,27 @@ void pieces_let_go(struct journal *j, const struct staged_piece *pieces, size_t 
     pthread_mutex_unlock(&j->lock);
 }
 
+static struct staged_head head_of(const struct pen_staged *staged)
+{
+    struct staged_head head = { 0 };
+    if (staged->bytes)
+        memcpy(&head, staged->bytes, sizeof head);
+    return head;
+}
+
+static struct staged_piece piece_of(const struct pen_staged *staged, uint64_t k)
+{
+    struct staged_piece p;
+    memcpy(&p, staged->bytes + sizeof(struct staged_head) + k * sizeof p, sizeof p);
+    return p;
+}
+
 /* Walks the pieces of one lane. */
 static void each_piece(const struct pen_staged *staged, void (*each)(void *arg, const struct staged_piece *p), void *arg)
 {
-    struct staged_head head = { 0, 0 };
-    struct staged_piece p;
-    if (staged->bytes)
-        memcpy(&head, staged->bytes, sizeof head);
+    struct staged_head head = head_of(staged);
     for (uint64_t k = 0; k < head.pieces; k++) {
-        memcpy(&p, staged->bytes + sizeof head + k * sizeof p, sizeof p);
+        struct staged_piece p = piece_of(staged, k);
         each(arg, &p);
     }
 }
@@ -133,6 +146,47 @@ static bool bases_hold(struct sink *s, const struct pen_plan *plan)
     return true;
 }
 
+/* Where the commit may be sealed: behind the last piece of the plan. False where that has no room. */
+static bool find_room(const struct pen_plan *plan, struct jf_seal *out)
+{
+    for (size_t i = plan->n_staged; i-- > 0;) {
+        struct staged_head head = head_of(&plan->staged[i]);
+        if (head.pieces == 0)
+            continue;
+        *out = (struct jf_seal){ .segment = piece_of(&plan->staged[i], head.pieces - 1).segment, .at = head.seal_at, .blocks_crc = head.blocks_crc };
+        return head.seal_at != 0;
+    }
+    return false;
+}
+
+/* Syncs what stage() has left unsynced, but for one segment; 0: for none. */
+static pen_status sync_staged(struct sink *s, const struct pen_plan *plan, uint64_t except, struct pen_error *err)
+{
+    for (size_t i = 0; i < plan->n_staged; i++) {
+        struct staged_head head = head_of(&plan->staged[i]);
+        uint64_t last = except;
+        for (uint64_t k = 0; head.seal_at && k < head.pieces; k++) {
+            struct staged_piece p = piece_of(&plan->staged[i], k);
+            if (p.segment != except && p.segment != last && segment_sync(s->j, p.segment, err) < 0)
+                return PEN_FATAL;
+            last = p.segment;
+        }
+    }
+    return PEN_OK;
+}
+
+static pen_status make_durable(struct sink *s, const struct pen_plan *plan, const struct jf_out *body, struct pen_error *err)
+{
+    struct jf_seal seal;
+    bool sealed = s->o.fsync && !s->j->loose && !body->failed && seal_fits(body) && find_room(plan, &seal);
+    pen_status st = sync_staged(s, plan, sealed ? seal.segment : 0, err);
+    if (st == PEN_OK && sealed)
+        st = seal_write(s->j, &seal, body, err);
+    if (st == PEN_OK && sealed && (st = pen_failpoint("journal.sealed", err)) < 0)
+        s->j->broken = true; /* committed, and the log does not say so */
+    return st < 0 ? st : journal_append(s->j, JF_COMMIT, body, sealed ? LOG_SEALED : s->o.fsync ? LOG_SYNCED : LOG_LOOSE, err);
+}
+
 static pen_status append_commit(struct sink *s, const struct pen_plan *plan, const struct pieces *counted, struct pen_error *err)
 {
     struct jf_out body = { 0 };
@@ -151,7 +205,7 @@ static pen_status append_commit(struct sink *s, const struct pen_plan *plan, con
     each_staged(plan, put_piece, &put);
     st = pen_failpoint("journal.before-commit", err);
     if (st == PEN_OK)
-        st = journal_append(s->j, JF_COMMIT, &body, s->o.fsync, err);
+        st = make_durable(s, plan, &body, err);
     jf_out_free(&body);
     return st;
 }
@@ -212,15 +266,14 @@ static pen_status sink_stored(void *ctx, const struct pen_plan *plan, size_t sta
 {
     const struct sink *s = ctx;
     const char *bytes = plan->staged[staged].bytes;
+    struct staged_head head = head_of(&plan->staged[staged]);
     uint64_t base[JF_PARTITIONS];
-    struct staged_head head;
     (void)err;
     if (!s->before_known)
         return PEN_SKIP;
     memcpy(base, s->before, sizeof base);
     for (size_t i = 0; i < staged; i++) /* lanes follow one another, see each_staged() */
         each_piece(&plan->staged[i], count_records, base);
-    memcpy(&head, bytes, sizeof head);
     return stored_places((const struct stored_run *)(const void *)(bytes + sizeof head + head.pieces * sizeof(struct staged_piece)), (size_t)head.runs,
                          base, first, n, out);
 }
@@ -239,7 +292,7 @@ static pen_status sink_maintain(void *ctx, struct pen_error *err)
     pthread_mutex_lock(&s->j->publishing);
     st = retention_trim(s->j, &s->o, s->host, err);
     if (st == PEN_OK)
-        st = journal_roll(s->j, err);
+        st = journal_tend_log(s->j, s->o.fsync, err);
     pthread_mutex_unlock(&s->j->publishing);
     return st;
 }

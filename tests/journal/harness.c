@@ -14,12 +14,14 @@ struct pen_run_context run_context = { .pipeline = "p", .state_path = ".", .cloc
 struct pen_host host = { .run = &run_context, .stage = "j", .reader_name = "p" };
 char last_warning[1024];
 int64_t dropped;
+unsigned mended;
 
 /* These stand in for the host's own. */
 void pen_log(const struct pen_host *h, pen_log_level level, const char *fmt, ...)
 {
     va_list ap;
     (void)h;
+    mended += strstr(fmt, "have been found in its segments") != NULL;
     if (level > PEN_LOG_WARN)
         return;
     va_start(ap, fmt);
@@ -407,4 +409,73 @@ void copy_folder(const char *from, const char *to)
     }
     if (d)
         closedir(d);
+}
+
+/* -- files that are tampered with ------------------------------------------------------------------------------------------------------------ */
+
+void find_file(char *out, size_t size, const char *folder, const char *ending)
+{
+    DIR *d = opendir(folder);
+    struct dirent *e;
+    char best[256] = "";
+    while (d && (e = readdir(d)))
+        if (strlen(e->d_name) > strlen(ending) && strcmp(e->d_name + strlen(e->d_name) - strlen(ending), ending) == 0 &&
+            strcmp(e->d_name, best) > 0)
+            snprintf(best, sizeof best, "%.255s", e->d_name);
+    if (d)
+        closedir(d);
+    snprintf(out, size, "%s/%s", folder, best);
+}
+
+off_t size_of(const char *file)
+{
+    struct stat st;
+    return stat(file, &st) < 0 ? -1 : st.st_size;
+}
+
+void flip(const char *file, off_t at, uint8_t mask)
+{
+    uint8_t byte;
+    int fd = open(file, O_RDWR | O_CLOEXEC);
+    if (fd < 0 || pread(fd, &byte, 1, at) != 1)
+        abort();
+    byte ^= mask;
+    if (pwrite(fd, &byte, 1, at) != 1)
+        abort();
+    close(fd);
+}
+
+void make_sample(const char *path, bool sealed, off_t ends[3])
+{
+    struct options o = options_for(path);
+    struct out out;
+    struct pen_error err = { 0 };
+    o.fsync = sealed;
+    if (out_open(&out, &o, 1, &err) < 0)
+        abort();
+    for (unsigned i = 0; i < 3; i++) {
+        char log[512];
+        out_rows(&out, i * 20u, 20);
+        find_file(log, sizeof log, path, ".commits");
+        ends[i] = size_of(log);
+    }
+    out_close(&out);
+}
+
+bool goes_on(const char *path, uint64_t *shown)
+{
+    struct options o = options_for(path);
+    struct out out;
+    struct pen_error err = { 0 };
+    bool good;
+    if (out_open(&out, &o, 1, &err) < 0) {
+        printf("# %s\n", err.msg);
+        return false;
+    }
+    *shown = out_shown(&out, "p/s/src/0");
+    if (*shown == UINT64_MAX)
+        *shown = 0;
+    good = out_rows(&out, *shown, 7);
+    out_close(&out);
+    return good && holds(&o, 0, 0, *shown + 7);
 }

@@ -3,6 +3,8 @@
 #ifndef PENSTOCK_TESTS_JOURNAL_HARNESS_H
 #define PENSTOCK_TESTS_JOURNAL_HARNESS_H
 
+#include <sys/types.h>
+
 #include <penstock/plugin.h>
 
 #include "data/intake.h"
@@ -13,6 +15,7 @@ extern struct pen_run_context run_context; /* of host */
 extern struct pen_host host;
 extern char last_warning[1024]; /* the latest line at warning level; empty: none */
 extern int64_t dropped;         /* sum of dropped_total */
+extern unsigned mended;         /* how often commits were found in segments that the log had lost */
 
 /* A new folder below the test's own, which is removed at exit; the journal itself is not made. */
 const char *fresh_path(void);
@@ -57,5 +60,15 @@ bool in_settle(struct in *i, uint64_t at);
 bool holds(const struct options *options, uint64_t at, uint64_t first, uint64_t end);
 /* Copies a journal's folder, all of it. */
 void copy_folder(const char *from, const char *to);
+
+/* The newest file of a folder whose name ends so. */
+void find_file(char *out, size_t size, const char *folder, const char *ending);
+off_t size_of(const char *file);
+void flip(const char *file, off_t at, uint8_t mask);
+/* A journal with three commits of 20 rows; says where in the log each ends. Those that are not sealed stand in the log only. */
+enum { NOT_SEALED, SEALED };
+void make_sample(const char *path, bool sealed, off_t ends[3]);
+/* Opens for writing, says what is shown, appends, and reads everything back. */
+bool goes_on(const char *path, uint64_t *shown);
 
 #endif
