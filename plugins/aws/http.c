@@ -298,7 +298,7 @@ static pen_status explain(struct handle *c, CURLcode code, const struct aws_exch
     if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT || in->body.failed || in->a->head.failed)
         return pen_fail(err, PEN_FATAL, "%s %s: out of memory", x->method, url);
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_URL_MALFORMAT ||
-        code == CURLE_UNSUPPORTED_PROTOCOL)
+        (code == CURLE_UNSUPPORTED_PROTOCOL && never_sent(code, c->curl))) /* sent: an answer that is no HTTP */
         return pen_fail(err, PEN_BADCONF, "%s %s: %s", x->method, url, why);
     return pen_fail(err, PEN_RETRY, "%s %s: %s", x->method, url, why);
 }

@@ -163,7 +163,8 @@ static pen_status settle(struct s3_store *s, const struct s3_target *t, const ch
     return st >= 0 && gone && *outcome == PEN_PUT_UNKNOWN ? PEN_SKIP : st;
 }
 
-/* Parts are missing: a request before this one may just be making the object of them. True when it is time to ask again. */
+/* It is unclear what became of an upload's end, or parts are missing because a request before this one is just making the object of them. True when it is
+ * time to ask again. */
 static bool ask_again(int *looks)
 {
     return ++*looks < LOOKS && poll(NULL, 0, LOOK_PAUSE_MS) <= 0;
@@ -310,7 +311,7 @@ pen_status s3_publish(void *ctx, const char *token, pen_put_outcome *outcome, st
         return st;
     do
         st = try_publish(s, &staged, outcome, err);
-    while (st == PEN_OK && *outcome == PEN_PUT_LOST && ask_again(&looks));
+    while (st == PEN_OK && (*outcome == PEN_PUT_LOST || *outcome == PEN_PUT_UNKNOWN) && ask_again(&looks));
     if (st == PEN_SKIP)
         return pen_fail(err, PEN_FATAL, "s3://%s/%s: its upload is gone, and there is no such object: the upload was aborted, or the object removed, before "
                         "the commit was over", staged.target.bucket, staged.target.key);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Whole pipelines into a Delta table on s3://, while answers are lost, cut short and garbled on their way, and the store is killed. Each run must come to
-its end without being started again, with every row in the table once and every broken record among the dead letters once.
+"""Whole pipelines into a Delta table and into Parquet files on s3://, while answers are lost, cut short and garbled on their way, the network is slow,
+silent and cut, and the store is killed. Each run must come to its end without being started again, with every row in the table once and every broken
+record among the dead letters once.
 """
 import os
 import shutil
@@ -12,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lake as shared
 from lake import Lake, ok, on, services
 
+MEMORY = 64 << 10  # KiB that a pipeline may need at its most
 COMMIT, DATA = r"/_delta_log/\d{20}\.json", r"\.parquet"
 
 
@@ -30,6 +32,56 @@ def lost_answers(lake):
     lake.case("each fifth request of all is refused by 503", ("reject", {"every": 5}))
     lake.case("each fourth dead letter's answer is lost", on("lose", r"/dead/", every=4))
     lake.case("commits are late: longer than silence is borne", on("late", COMMIT, nth=[3], seconds=5))
+
+
+def lost_answers_to_parquet(lake):
+    case = dict(sink="parquet", table="partition_by = category")
+    for action in ("lose", "half", "error", "garbage"):
+        lake.case("Parquet files: each fifth answer of all: %s" % action, (action, {"every": 5}), **case)
+    lake.case("Parquet files: each third part's answer is lost", on("lose", r"\?partNumber=", every=3), **case)
+    lake.case("Parquet files: each second begin of an upload is carried out and its answer lost", on("lose", r"\?uploads", "POST", every=2), **case)
+    lake.case("Parquet files: each fifth request of all is refused by 503", ("reject", {"every": 5}), **case)
+    lake.case("Parquet files: the end of an upload is late: longer than silence is borne", on("late", r"\?uploadId=", "POST", nth=[2], seconds=5), **case)
+
+
+FAULTS = {"slow": dict(type="latency", latency=300, jitter=200), "thin": dict(type="bandwidth", rate=150),
+          "requests cut": dict(type="limit_data", stream="upstream", bytes=30000), "answers cut": dict(type="limit_data", bytes=250),
+          "reset": dict(type="reset_peer", timeout=20), "silent": dict(type="timeout", stream="upstream", timeout=0), "away": None}
+
+
+def peak(process):
+    """KiB that it needed at its most so far; 0 when it is over."""
+    try:
+        with open("/proc/%d/status" % process.pid, encoding="ascii") as f:
+            return max((int(text.split()[1]) for text in f if text.startswith("VmHWM:")), default=0)
+    except OSError:
+        return 0
+
+
+def bad_network(lake):
+    """A pipeline into each kind of table, at once, while one fault of the network follows the other."""
+    with services.toxiproxy() as toxiproxy:
+        way, runs, most = toxiproxy.proxy("store", lake.server.address), [], 0
+        for sink in ("delta", "parquet"):
+            lake.new_case(sink=sink, source="rate = 300/s\nrange_size = 1MiB", commit="commit_interval = 500ms")
+            runs.append((sink, lake.name, lake.table, lake.start(way.address)))
+        services.until(lambda: all(len(lake.keys(name + "/table/")) > 3 for _, name, _, _ in runs), 60, "files of both")
+        for fault in FAULTS.values():
+            if fault:
+                way.toxic(**fault)
+            else:
+                way.enable(False)
+            time.sleep(2.5 if fault and fault["type"] == "timeout" else 1.2)  # how long it lasts
+            toxiproxy.reset()
+            most = max([most, *(peak(process) for _, _, _, process in runs)])
+            time.sleep(0.3)
+        met = [sink for sink, _, _, process in runs if process.poll() is None]
+        ok(len(met) == 2, "a pipeline into each bears a network that is %s" % ", ".join(FAULTS), met)
+        for sink, lake.name, lake.table, process in runs:
+            text, status = lake.finish(process)
+            lake.judge("%s: and each row is there once" % sink, text, status)
+        if not shared.sanitized():
+            ok(0 < most < MEMORY, "in %d KiB at the most" % most)
 
 
 def wrong_clock(lake):
@@ -61,6 +113,11 @@ shared.need("s3", "delta", "file", "pin")
 with shared.one_server("minio", "versitygw") as (folder, server):
     lake = Lake(folder, server)
     lost_answers(lake)
+    lost_answers_to_parquet(lake)
+    if services.missing("toxiproxy"):
+        shared.skip("a bad network", services.missing("toxiproxy"))
+    else:
+        bad_network(Lake(folder, server, rows=6000, width=4000))
     wrong_clock(lake)
     store_killed(lake)
 shared.done()
