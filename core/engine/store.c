@@ -207,7 +207,7 @@ pen_status pen_store_now(const struct pen_host *host, const char *url, int64_t *
     return st < 0 ? st : s.store->now(s.ctx, path, microseconds, err);
 }
 
-/* The second put of a name must be refused and must not have touched what the first one left. */
+/* The second put of a name must be refused and must not have touched what the first one left. PEN_SKIP: an answer was lost. */
 static pen_status prove_by(const struct pen_host *host, const char *url, const char *probe, struct pen_error *err)
 {
     pen_put_outcome first, second;
@@ -220,7 +220,7 @@ static pen_status prove_by(const struct pen_host *host, const char *url, const c
     if (st < 0)
         return st;
     if (first == PEN_PUT_UNKNOWN || second == PEN_PUT_UNKNOWN)
-        return pen_fail(err, PEN_RETRY, "%s: cannot tell whether a probe object was stored", url);
+        return PEN_SKIP;
     st = pen_store_read(host, probe, 0, left, sizeof left, &got, err);
     if (st < 0)
         return st;
@@ -230,26 +230,61 @@ static pen_status prove_by(const struct pen_host *host, const char *url, const c
     return PEN_OK;
 }
 
-pen_status pen_store_prove(const struct pen_host *host, const char *url, struct pen_error *err)
+#define PROBE ".penstock-probe-"
+#define PROOFS 5 /* at most, while answers are lost */
+#define PROBE_OLD INT64_C(3600000000) /* microseconds: no proof takes as long */
+
+struct probes {
+    const struct pen_host *host;
+    const char *url;
+    int64_t now; /* by the store's clock; 0: not asked yet */
+};
+
+static pen_status sweep_probe(void *arg, const struct pen_object *o, struct pen_error *err)
+{
+    struct probes *p = arg;
+    char probe[4096];
+    pen_status st = PEN_OK;
+    if (strncmp(o->name, PROBE, strlen(PROBE)) != 0)
+        return PEN_SKIP; /* names are in order: there are no more */
+    if (!p->now)
+        st = pen_store_now(p->host, p->url, &p->now, err);
+    if (st >= 0 && p->now - o->modified > PROBE_OLD && (st = pen_url_join(probe, sizeof probe, p->url, o->name, err)) >= 0)
+        st = pen_store_remove(p->host, probe, err);
+    return st;
+}
+
+/* A proof under a name of its own, which is gone afterwards. */
+static pen_status prove_once(const struct pen_host *host, const char *url, struct pen_error *err)
 {
     char name[64], probe[4096];
-    struct served s;
-    const char *path;
     uint64_t unique;
-    pen_status st = resolve(host, url, &s, &path, err);
-    if (st < 0)
-        return st;
     if (getrandom(&unique, sizeof unique, 0) != (ssize_t)sizeof unique)
         return pen_fail(err, PEN_FATAL, "no random numbers to be had");
-    snprintf(name, sizeof name, ".penstock-probe-%016llx", (unsigned long long)unique);
-    st = pen_url_join(probe, sizeof probe, url, name, err);
+    snprintf(name, sizeof name, PROBE "%016llx", (unsigned long long)unique);
+    pen_status st = pen_url_join(probe, sizeof probe, url, name, err);
+    if (st < 0)
+        return st;
+    st = prove_by(host, url, probe, err);
+    (void)pen_store_remove(host, probe, NULL);
+    return st;
+}
+
+pen_status pen_store_prove(const struct pen_host *host, const char *url, struct pen_error *err)
+{
+    struct served s;
+    const char *path;
+    pen_status st = resolve(host, url, &s, &path, err);
     if (st < 0)
         return st;
     if (s.store == &pen_store_dir)
         pen_store_dir_reclaim(path);
-    st = prove_by(host, url, probe, err);
-    (void)pen_store_remove(host, probe, NULL);
-    return st;
+    else /* what was killed between the proof and its end has left its probe; that this cannot be seen to stops nothing */
+        (void)pen_store_list(host, url, PROBE, false, sweep_probe, &(struct probes){ host, url, 0 }, NULL);
+    st = PEN_SKIP;
+    for (int i = 0; i < PROOFS && st == PEN_SKIP; i++)
+        st = prove_once(host, url, err);
+    return st == PEN_SKIP ? pen_fail(err, PEN_RETRY, "%s: cannot tell whether a probe object was stored", url) : st;
 }
 
 /* -- large objects -------------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "services"))
 import services
@@ -15,7 +16,6 @@ run = bad = 0
 
 def relay(what, server):
     global run, bad
-    server.create_bucket("lake")
     done = subprocess.run([CHECK, "s3://lake/some folder/é"], env=dict(os.environ, **server.variables()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=500, check=False)
     for line in done.stdout.splitlines():
@@ -32,6 +32,18 @@ def relay(what, server):
         print("not ok %d - %s: store_check ended with %d" % (run, what, done.returncode))
 
 
+def old_probes(server):
+    """Two, as runs leave them that are killed while they prove their store; {path of its file: whether it is to stay}."""
+    found = {}
+    for number, age in enumerate((7200, 0)):
+        name = ".penstock-probe-%016x" % number
+        server.call("PUT", "/lake/some%20folder/%C3%A9/" + name, b"first")
+        path = server.path("data", "lake", "some folder", "é", name)
+        os.utime(path, (time.time() - age,) * 2)
+        found[path] = not age
+    return found
+
+
 for what, name, options in (("MinIO", "minio", {}), ("MinIO over TLS", "minio", {"tls": True}), ("versitygw", "versitygw", {})):
     missing = services.missing(name)
     if missing:
@@ -39,6 +51,13 @@ for what, name, options in (("MinIO", "minio", {}), ("MinIO over TLS", "minio", 
         print("ok %d - %s # SKIP %s" % (run, what, missing))
         continue
     with services.ALL[name](**options) as server:
+        server.create_bucket("lake")
+        probes = old_probes(server) if name == "versitygw" else {}
         relay(what, server)
+        for probe, stays in probes.items():
+            run += 1
+            good = os.path.exists(probe) == stays
+            bad += not good
+            print("%sok %d %s: a probe that a killed run left behind is %s" % ("" if good else "not ", run, what, "kept while it is new" if stays else "removed"))
 print("1..%d" % run)
 sys.exit(bad > 0)
