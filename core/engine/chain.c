@@ -288,21 +288,22 @@ pen_status pen_chain_set(struct pen_chain *c, const char *name, const char *inca
     return PEN_OK;
 }
 
-static bool print_string(FILE *f, const char *label, const char *text, size_t n)
+/* cJSON's, not the SDK's JSON: a file's name may be no UTF-8, and has to come back as it was. */
+static bool print_string(struct pen_text *t, const char *label, const char *text, size_t n)
 {
     char *copy = strndup(text, n), *json = NULL;
     cJSON *s = copy ? cJSON_CreateStringReference(copy) : NULL;
     if (s)
         json = cJSON_PrintUnformatted(s);
     if (json)
-        fprintf(f, "\"%s\":%s", label, json);
+        pen_text_format(t, "\"%s\":%s", label, json);
     cJSON_Delete(s);
     free(copy);
     cJSON_free(json);
     return json != NULL;
 }
 
-static bool print_link(FILE *f, const struct pen_chain *c, const struct link *l)
+static bool print_link(struct pen_text *t, const struct pen_chain *c, const struct link *l)
 {
     const struct pen_position *pos = l->change ? &c->changes[l->change - 1].to : &l->pos;
     const char *nl = strrchr(l->key, '\n');
@@ -310,26 +311,23 @@ static bool print_link(FILE *f, const struct pen_chain *c, const struct link *l)
     bool good;
     if (!pos->n)
         return true;
-    fputc('{', f);
-    good = print_string(f, "name", l->key, (size_t)(nl - l->key));
-    fputc(',', f);
-    good = good && print_string(f, "incarnation", nl + 1, strlen(nl + 1));
-    fprintf(f, ",\"position\":\"%s\"}\n", pen_words_format(words, pos));
+    pen_text_put(t, "{");
+    good = print_string(t, "name", l->key, (size_t)(nl - l->key));
+    pen_text_put(t, ",");
+    good = good && print_string(t, "incarnation", nl + 1, strlen(nl + 1));
+    pen_text_format(t, ",\"position\":\"%s\"}\n", pen_words_format(words, pos));
     return good;
 }
 
-static bool print_entry(const struct pen_chain *c, uint64_t version, bool whole, const char *plan_id, char **text, size_t *n)
+/* False: out of memory. (Not stdio's memory streams: they keep the memory that ran out to themselves, and an entry cut short would be put.) */
+static bool print_entry(struct pen_text *t, const struct pen_chain *c, uint64_t version, bool whole, const char *plan_id)
 {
-    FILE *f = open_memstream(text, n);
-    bool good = f != NULL;
-    if (!f)
-        return false;
-    fprintf(f, "{\"version\":%" PRIu64 ",\"previous\":%" PRIu64 ",\"links\":%" PRIu64 ",\"whole\":%s,\"plan\":\"%s\"}\n", version, c->version,
-            whole ? 0 : c->links + 1, whole ? "true" : "false", plan_id);
+    bool good = true;
+    pen_text_format(t, "{\"version\":%" PRIu64 ",\"previous\":%" PRIu64 ",\"links\":%" PRIu64 ",\"whole\":%s,\"plan\":\"%s\"}\n", version, c->version,
+                    whole ? 0 : c->links + 1, whole ? "true" : "false", plan_id);
     for (size_t i = 0; good && i < (whole ? c->n : c->n_changes); i++)
-        good = print_link(f, c, &c->v[whole ? i : c->changes[i].link]);
-    good = !ferror(f) && good;
-    return fclose(f) == 0 && good;
+        good = print_link(t, c, &c->v[whole ? i : c->changes[i].link]);
+    return good && !pen_text_failed(t);
 }
 
 pen_status pen_chain_put(struct pen_chain *c, const char *plan_id, uint64_t *version, struct pen_error *err)
@@ -337,15 +335,15 @@ pen_status pen_chain_put(struct pen_chain *c, const char *plan_id, uint64_t *ver
     bool whole = c->links + 1 >= WHOLE_EVERY;
     unsigned unclear = 0;
     for (uint64_t v = c->version + 1;; v++) {
-        char url[2048], *text = NULL;
-        size_t n = 0;
+        char url[2048];
+        struct pen_text text = { 0 };
         pen_put_outcome outcome = PEN_PUT_UNKNOWN;
-        pen_status st = print_entry(c, v, whole, plan_id, &text, &n) ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
+        pen_status st = print_entry(&text, c, v, whole, plan_id) ? PEN_OK : pen_fail(err, PEN_FATAL, "out of memory");
         if (st >= 0)
             st = entry_url(c, v, url, sizeof url, err);
         if (st >= 0)
-            st = pen_store_put(c->host, url, text, n, PEN_PUT_IF_ABSENT | (c->no_fsync ? PEN_PUT_NO_FSYNC : 0), &outcome, err);
-        free(text);
+            st = pen_store_put(c->host, url, text.bytes, text.n, PEN_PUT_IF_ABSENT | (c->no_fsync ? PEN_PUT_NO_FSYNC : 0), &outcome, err);
+        pen_text_fini(&text);
         if (st < 0)
             return st;
         if (outcome == PEN_PUT_UNKNOWN && ++unclear > UNCLEAR_AT_MOST)
