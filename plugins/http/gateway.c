@@ -160,6 +160,13 @@ static pen_status gateway_start(void *ctx, const struct pen_host *host, struct p
     return st;
 }
 
+static pen_status gateway_connect(void *ctx, struct pen_error *err)
+{
+    struct gateway *g = ctx;
+    pen_status st = listen_probe(g, err);
+    return st == PEN_OK ? server_probe(g, err) : st;
+}
+
 static pen_status gateway_outputs(void *ctx, struct pen_output **out, size_t *n, struct pen_error *err)
 {
     struct gateway *g = ctx;
@@ -296,6 +303,7 @@ const struct pen_source gateway_source = {
     .options = options,
     .start = gateway_start,
     .stop = gateway_stop,
+    .connect = gateway_connect,
     .outputs = gateway_outputs,
     .no_replay = true,
     .next_event = no_events,

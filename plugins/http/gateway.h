@@ -121,6 +121,8 @@ extern const struct pen_source gateway_source;
 
 /* -- server.c: the thread, its loop, connections -- */
 pen_status server_start(struct gateway *g, struct pen_error *err);
+/* Whether a server could be started with these certificates. */
+pen_status server_probe(struct gateway *g, struct pen_error *err);
 /* Answers what still waits, and ends. */
 void server_stop(struct gateway *g);
 void requests_push(struct requests *q, struct request *r);
@@ -132,6 +134,8 @@ void requests_join(struct requests *q, struct requests *from);
 pen_status listen_check(const char *listen, struct pen_error *err);
 /* Opens the socket that `listen` names, which has been checked. */
 pen_status listen_open(struct gateway *g, struct pen_error *err);
+/* Whether it could be opened; nobody can connect meanwhile. */
+pen_status listen_probe(const struct gateway *g, struct pen_error *err);
 /* Whether only this machine can reach it. */
 bool listen_is_local(const char *listen);
 

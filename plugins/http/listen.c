@@ -42,12 +42,14 @@ bool listen_is_local(const char *listen)
     return take_apart(listen, host, port) && (strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0);
 }
 
-static int try_address(const struct addrinfo *a)
+/* taken: also waits for connections; else it is only seen that it could. */
+static int try_address(const struct addrinfo *a, bool taken)
 {
     int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol), one = 1, why;
     if (fd < 0)
         return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
+        (!taken || listen(fd, BACKLOG) == 0))
         return fd;
     why = errno;
     close(fd);
@@ -66,21 +68,36 @@ static void say_where(struct gateway *g)
         pen_log(g->host, PEN_LOG_INFO, strchr(host, ':') ? "listening on %s://[%s]:%s" : "listening on %s://%s:%s", g->cert ? "https" : "http", host, port);
 }
 
-pen_status listen_open(struct gateway *g, struct pen_error *err)
+static pen_status open_socket(const struct gateway *g, bool taken, int *fd, struct pen_error *err)
 {
     struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
     char host[256], port[8];
     int e;
-    if (pen_checking(g->host) || !take_apart(g->o.listen, host, port))
-        return PEN_OK;
+    *fd = -1;
+    if (!take_apart(g->o.listen, host, port))
+        return listen_check(g->o.listen, err);
     if ((e = getaddrinfo(host, port, &hints, &found)) != 0)
         return pen_fail(err, PEN_BADCONF, "listen = %s: %s", g->o.listen, gai_strerror(e));
     errno = EADDRNOTAVAIL;
-    for (const struct addrinfo *a = found; a && g->listen_fd < 0; a = a->ai_next)
-        g->listen_fd = try_address(a);
+    for (const struct addrinfo *a = found; a && *fd < 0; a = a->ai_next)
+        *fd = try_address(a, taken);
     freeaddrinfo(found);
-    if (g->listen_fd < 0)
-        return pen_fail(err, PEN_FATAL, "listen = %s: %s", g->o.listen, strerror(errno));
-    say_where(g);
-    return PEN_OK;
+    return *fd < 0 ? pen_fail(err, PEN_FATAL, "listen = %s: %s", g->o.listen, strerror(errno)) : PEN_OK;
+}
+
+pen_status listen_open(struct gateway *g, struct pen_error *err)
+{
+    pen_status st = pen_checking(g->host) ? PEN_SKIP : open_socket(g, true, &g->listen_fd, err);
+    if (st == PEN_OK)
+        say_where(g);
+    return st < 0 ? st : PEN_OK;
+}
+
+pen_status listen_probe(const struct gateway *g, struct pen_error *err)
+{
+    int fd;
+    pen_status st = open_socket(g, false, &fd, err);
+    if (fd >= 0)
+        close(fd);
+    return st;
 }

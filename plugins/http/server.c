@@ -277,22 +277,46 @@ static void *serve(void *arg)
     return NULL;
 }
 
+/* Without a socket where none has been opened. */
+static pen_status start_daemon(struct gateway *g, struct MHD_Daemon **out, struct pen_error *err)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | (g->cert ? (unsigned)MHD_USE_TLS : 0) |
+                     (g->listen_fd < 0 ? (unsigned)MHD_USE_NO_LISTEN_SOCKET : 0);
+    struct MHD_OptionItem more[6], *at = more;
+    if (g->listen_fd >= 0)
+        *at++ = (struct MHD_OptionItem){ MHD_OPTION_LISTEN_SOCKET, g->listen_fd, NULL };
+    if (g->cert) {
+        *at++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, g->cert };
+        *at++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, g->key };
+        *at++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)"NORMAL:-VERS-TLS1.0:-VERS-TLS1.1" };
+    }
+    if (g->client_ca)
+        *at++ = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, g->client_ca };
+    *at = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+    *out = MHD_start_daemon(flags, 0, NULL, NULL, request_step, g, MHD_OPTION_ARRAY, more, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)(g->o.connections + SPARE_CONNECTIONS), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CLIENT,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(g->o.idle_timeout / 1000000 + 1), MHD_OPTION_NOTIFY_COMPLETED, on_completed, g,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, g, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, g,
+                            MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, g, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+                            MHD_OPTION_END);
+    return *out ? PEN_OK : pen_fail(err, PEN_FATAL, "listen = %s: the server could not be started%s", g->o.listen,
+                                    g->cert ? ": are tls_cert and tls_key a certificate and its key, in PEM?" : "");
+}
+
+pen_status server_probe(struct gateway *g, struct pen_error *err)
+{
+    struct MHD_Daemon *daemon;
+    if (start_daemon(g, &daemon, err) < 0)
+        return PEN_FATAL;
+    MHD_stop_daemon(daemon);
+    return PEN_OK;
+}
+
 pen_status server_start(struct gateway *g, struct pen_error *err)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | (g->cert ? (unsigned)MHD_USE_TLS : 0);
-    struct MHD_OptionItem tls[] = { { MHD_OPTION_HTTPS_MEM_CERT, 0, g->cert }, { MHD_OPTION_HTTPS_MEM_KEY, 0, g->key },
-                                    { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)"NORMAL:-VERS-TLS1.0:-VERS-TLS1.1" },
-                                    { g->client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, g->client_ca }, { MHD_OPTION_END, 0, NULL } };
     int failed;
-    g->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_step, g, MHD_OPTION_LISTEN_SOCKET, g->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-                                 (unsigned)(g->o.connections + SPARE_CONNECTIONS), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CLIENT,
-                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(g->o.idle_timeout / 1000000 + 1), MHD_OPTION_NOTIFY_COMPLETED, on_completed, g,
-                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, g, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, g,
-                                 MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, g, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-                                 MHD_OPTION_ARRAY, g->cert ? tls : &tls[4], MHD_OPTION_END);
-    if (!g->daemon)
-        return pen_fail(err, PEN_FATAL, "listen = %s: the server could not be started%s", g->o.listen,
-                        g->cert ? ": are tls_cert and tls_key a certificate and its key, in PEM?" : "");
+    if (start_daemon(g, &g->daemon, err) < 0)
+        return PEN_FATAL;
     if (admin_start(g, err) < 0) {
         MHD_stop_daemon(g->daemon);
         return PEN_FATAL;

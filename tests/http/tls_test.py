@@ -114,10 +114,10 @@ ok(r.returncode == 0, "the sink shows its certificate", r.stderr[-300:])
 g.stop()
 
 
-def check(options):
+def check(options, *more):
     with open(f"{DIR}/check.ini", "w") as f:
         f.write(f"[pipeline]\nname = c\nstate = {DIR}/c\n[source gateway]\nplugin = http\n{options}\n[transport log]\nplugin = journal\ninput = gateway.*\npath = {DIR}/cj\n")
-    r = subprocess.run([PENSTOCK, "check", f"{DIR}/check.ini"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    r = subprocess.run([PENSTOCK, "check", *more, f"{DIR}/check.ini"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return r.returncode, r.stdout
 
 
@@ -131,4 +131,15 @@ for options, code, words in (("listen = 127.0.0.1:80\ntopics = pin", 0, ""), ("l
                              (f"listen = 127.0.0.1:80\ntopics = pin\ntls_cert = {DIR}/rows.jsonl\ntls_key = {DIR}/server.key", 2, "expected PEM")):
     got, text = check(options)
     ok(got == code and words in text, "check: " + options.replace(DIR, "").replace("\n", ", ")[:90], (got, text[-400:]))
+g = Gateway("taken")
+other = tls.replace("server.key", "client.key")
+for options, code, words in (("listen = 127.0.0.1:0\ntopics = pin", 0, ""), ("listen = 127.0.0.1:0\ntopics = pin\n" + tls + f"tls_client_ca = {DIR}/ours.pem", 0, ""),
+                             (f"listen = 127.0.0.1:{g.port}\ntopics = pin", 1, f"listen = 127.0.0.1:{g.port}: Address already in use"),
+                             ("listen = 192.0.2.1:8080\ntopics = pin\ninsecure = yes", 1, "listen = 192.0.2.1:8080: Cannot assign requested address"),
+                             ("listen = not-there.invalid:8080\ntopics = pin\ninsecure = yes", 1, "listen = not-there.invalid:8080: "),
+                             ("listen = 127.0.0.1:0\ntopics = pin\n" + other, 1, "are tls_cert and tls_key a certificate and its key")):
+    ok(check(options)[0] == 0, "without a look at what is there: " + options.replace(DIR, "").replace("\n", ", ")[:90])
+    got, text = check(options, "--connect")
+    ok(got == code and words in text and text.count("error: ") == (code != 0), "check --connect: " + (words or "all is there"), (got, text[-400:]))
+g.stop()
 done()
