@@ -195,6 +195,24 @@ static pen_status open_reader(struct dataset_scan *s, const struct dataset *d, s
     return pen_parquet_reader_open(&s->reader, &in, err);
 }
 
+/* Levels that name a column of the file's own: that says the same, and in full. */
+static void drop_own_keys(struct dataset *d, const struct ArrowSchema *own)
+{
+    for (size_t k = 0; k < d->n_keys;) {
+        if (pen_schema_find(own, d->keys[k]) < 0) {
+            k++;
+            continue;
+        }
+        free(d->keys[k]);
+        memmove(&d->keys[k], &d->keys[k + 1], (d->n_keys - k - 1) * sizeof *d->keys);
+        for (size_t i = 0; i < d->n; i++) {
+            free(d->files[i].values[k]);
+            memmove(&d->files[i].values[k], &d->files[i].values[k + 1], (d->n_keys - k - 1) * sizeof *d->files[i].values);
+        }
+        d->n_keys--;
+    }
+}
+
 static pen_status make_schema(struct dataset *d, struct pen_error *err)
 {
     struct dataset_scan s = { 0 };
@@ -205,6 +223,8 @@ static pen_status make_schema(struct dataset *d, struct pen_error *err)
     if ((st = open_reader(&s, d, 0, err)) < 0)
         return st;
     own = pen_parquet_reader_schema(s.reader);
+    d->raw = pen_schema_is_raw(own);
+    drop_own_keys(d, own);
     st = pen_schema_init_struct(&d->schema, "", (size_t)own->n_children + d->n_keys, err);
     for (int64_t i = 0; i < own->n_children && st >= 0; i++)
         st = pen_schema_copy(d->schema.children[i], own->children[i], err);

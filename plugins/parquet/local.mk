@@ -18,7 +18,7 @@ plugins_parquet_libparquet_la_LIBADD = $(ZSTD_LIBS) $(SNAPPY_LIBS)
 if PLUGIN_PARQUET
 plugin_LTLIBRARIES += plugins/parquet/parquet.la
 plugins_parquet_parquet_la_SOURCES = plugins/parquet/plugin.h plugins/parquet/parquet.c plugins/parquet/sink.c plugins/parquet/source.c \
-	plugins/parquet/dataset.c plugins/parquet/table.c
+	plugins/parquet/dataset.c plugins/parquet/messages.c plugins/parquet/table.c
 plugins_parquet_parquet_la_LDFLAGS = $(PLUGIN_LINK)
 plugins_parquet_parquet_la_LIBADD = plugins/parquet/libparquet.la core/libpenstock.la
 endif

@@ -21,8 +21,8 @@ struct dataset_file {
     char **values;  /* text of each Hive column, NULL: null */
 };
 
-/* One file, or all *.parquet files below a folder; levels NAME=VALUE on the way become columns behind the files' own. Names that begin with
- * '_' or '.' are left out, as are the levels below them. */
+/* One file, or all *.parquet files below a folder; levels NAME=VALUE on the way become columns behind the files' own, but for those that have a name of
+ * these. Names that begin with '_' or '.' are left out, as are the levels below them. */
 struct dataset {
     const struct pen_host *host;
     char *url;
@@ -31,6 +31,7 @@ struct dataset {
     size_t n, room;
     char **keys;                /* Hive columns */
     size_t n_keys;
+    bool raw;                   /* the files' own columns are those of raw messages */
     struct ArrowSchema schema;  /* of the first file, then the keys: int64, date32 or utf8, whichever all values are */
 };
 
@@ -54,5 +55,8 @@ pen_status dataset_scan_open(struct dataset_scan *s, const struct dataset *d, si
                              struct pen_error *err);
 pen_status dataset_scan_next(struct dataset_scan *s, int64_t max_rows, struct ArrowArray *out, struct pen_error *err);
 void dataset_scan_close(struct dataset_scan *s);
+
+/* Gives the rows of a batch of raw messages to an intake, their positions counted from first. */
+pen_status messages_give(const struct ArrowArray *batch, uint64_t first, struct pen_intake *to, struct pen_error *err);
 
 #endif

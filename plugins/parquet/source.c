@@ -1,4 +1,5 @@
-/* source.c - Parquet files as a source: each file a partition of a chain, its position the row that comes next.
+/* source.c - Parquet files as a source: each file a partition of a chain, its position the row that comes next. Files of raw messages (an archive) give
+ * messages, which stages behind them may have decoded.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
@@ -22,7 +23,8 @@ struct source {
 
 static const struct pen_option source_options[] = {
     { "path", PEN_OPT_STRING, offsetof(struct source, path), NULL, 0, 0, NULL, PEN_OPTION_REQUIRED,
-      "A .parquet file, or a folder below which all of them are read; levels NAME=VALUE become columns. A local path or a store's URL." },
+      "A .parquet file, or a folder below which all of them are read; levels NAME=VALUE become columns. A local path or a store's URL. Files whose columns "
+      "are those of messages (key, value, timestamp, partition, offset, headers) give messages." },
     { 0 }
 };
 
@@ -57,7 +59,7 @@ static pen_status outputs(void *ctx, struct pen_output **out, size_t *n, struct 
         s->opened = true;
         if (st == PEN_SKIP)
             return pen_fail(err, PEN_BADCONF, "path = \"%s\": there is no Parquet file", s->path);
-        if ((st = pen_schema_copy(&s->output.schema, &s->dataset.schema, err)) < 0)
+        if (!s->dataset.raw && (st = pen_schema_copy(&s->output.schema, &s->dataset.schema, err)) < 0)
             return st;
         s->output.name = "";
     }
@@ -146,7 +148,7 @@ static pen_status reader_open(void *ctx, unsigned lane, void **out, struct pen_e
     struct reader *r = calloc(1, sizeof *r);
     (void)lane;
     if (r) {
-        r->n_columns = (size_t)s->dataset.schema.n_children;
+        r->n_columns = (size_t)(s->dataset.schema.n_children - (s->dataset.raw ? (int64_t)s->dataset.n_keys : 0));
         r->columns = calloc(r->n_columns + 1, sizeof *r->columns);
     }
     if (!r || !r->columns) {
@@ -247,6 +249,7 @@ static pen_status read_batch(void *reader, struct pen_read *r, struct pen_error 
 {
     struct reader *reading = reader;
     struct slot *slot = NULL;
+    struct ArrowArray batch = { 0 };
     int64_t want = r->max_rows > 0 ? r->max_rows : 4096;
     pen_status st;
     for (size_t i = 0; i < reading->n && !slot; i++) {
@@ -263,11 +266,20 @@ static pen_status read_batch(void *reader, struct pen_read *r, struct pen_error 
         want = (int64_t)(slot->bound - slot->row);
     r->partition = slot->id;
     r->from = pen_position_of(slot->row);
-    st = dataset_scan_next(&slot->scan, want, &r->batches[0], err);
+    st = dataset_scan_next(&slot->scan, want, &batch, err);
     if (st < 0)
         return st;
-    if (st == PEN_OK)
-        slot->row += (uint64_t)r->batches[0].length;
+    if (st == PEN_OK && reading->source->dataset.raw) {
+        uint64_t first = slot->row;
+        slot->row += (uint64_t)batch.length;
+        st = r->intakes[0] ? messages_give(&batch, first, r->intakes[0], err) : PEN_OK;
+        pen_array_release(&batch);
+        if (st < 0)
+            return st;
+    } else if (st == PEN_OK) {
+        slot->row += (uint64_t)batch.length;
+        r->batches[0] = batch;
+    }
     r->to = pen_position_of(slot->row);
     r->end = slot->row == (uint64_t)pen_parquet_reader_rows(slot->scan.reader);
     slot->ended = r->end;

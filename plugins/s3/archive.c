@@ -1,6 +1,7 @@
 /* archive.c - the s3 sink: its options, and what the engine is told of it. SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "archive.h"
@@ -24,14 +25,17 @@ static const struct pen_option options[] = {
       "Messages an object, exactly; an object that is not full waits for more, unless rotate is given. 0: as many as a commit brings. With partition_by or "
       "partition_time it counts those of a Kafka partition, whose open objects are closed together." },
     { "target_file_size", PEN_OPT_SIZE, AT(target_file_size), "64MiB", 1024, INT64_C(1) << 31, NULL, 0,
-      "Size, before compression, at which an object is closed." },
+      "Size at which an object is closed: before compression, or, of Parquet, of the file." },
     { "rotate_interval", PEN_OPT_DURATION, AT(rotate_interval), "0s", 0, INT64_C(86400000000) * 366, NULL, 0,
       "A message that happened so much later than the first one of an object, by its own time, begins a new object; until then objects wait for more, "
       "unless rotate is given. 0: no such bound." },
     { "rotate", PEN_OPT_DURATION, AT(rotate), "0s", 0, INT64_C(86400000000) * 30, NULL, 0,
       "Age of an object's first message here from which the next commit closes it; 0: objects are closed at each commit, or when they are full." },
-    { "compression", PEN_OPT_ENUM, AT(compression), "none", 0, 0, "none|gzip|zstd", 0,
-      "Compresses each object as a whole; its name then ends in .gz or .zst." },
+    { "format", PEN_OPT_ENUM, AT(format), "jsonl", 0, 0, "jsonl|parquet", 0,
+      "jsonl: each message as it came, a line (.json). parquet: key, value, timestamp, partition, offset and headers as columns, the value byte for byte; "
+      "behind a stage that gives columns, those." },
+    { "compression", PEN_OPT_ENUM, AT(compression), "auto", 0, 0, "auto|none|gzip|zstd|snappy", 0,
+      "Lines: gzip and zstd compress each object as a whole, its name then ends in .gz or .zst. Parquet: zstd or snappy. auto: none for lines, zstd for Parquet." },
     { "level", PEN_OPT_INT, AT(level), "3", 1, 19, NULL, 0, "Compression level: 1 to 9 for gzip, 1 to 19 for zstd." },
     { "expire", PEN_OPT_DURATION, AT(expire), "0s", 0, 0, NULL, 0,
       "Age, by the store's own time, from which objects are removed; 0: never. Looked at once an hour. Bucket rules do the same in whole days." },
@@ -42,6 +46,7 @@ static void stop(void *ctx)
 {
     struct archive *a = ctx;
     layout_stop(&a->layout);
+    pen_schema_release(&a->schema);
     archive_unfinished_fini(a);
     archive_topics_fini(a);
     pthread_mutex_destroy(&a->lock);
@@ -56,6 +61,11 @@ static pen_status start(void *ctx, const struct pen_host *host, struct pen_error
     if (a->topic && (!a->topic[0] || strspn(a->topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(a->topic) ||
                      strlen(a->topic) > 249))
         return pen_fail(err, PEN_BADCONF, "topic = \"%s\": expected letters, digits, '.', '_' and '-'", a->topic);
+    if (a->compression == ARCHIVE_AUTO)
+        a->compression = a->format == ARCHIVE_PARQUET ? ARCHIVE_ZSTD : ARCHIVE_NONE;
+    if (a->format == ARCHIVE_PARQUET ? a->compression == ARCHIVE_GZIP : a->compression == ARCHIVE_SNAPPY)
+        return pen_fail(err, PEN_BADCONF, "compression = %s: %s", a->format == ARCHIVE_PARQUET ? "gzip" : "snappy",
+                        a->format == ARCHIVE_PARQUET ? "Parquet is written with zstd, snappy or none" : "lines are compressed by gzip or zstd");
     if (a->layout.field && !a->layout.pattern && !a->rotate_interval)
         return pen_fail(err, PEN_BADCONF, "time_field = %s: needs partition_time or rotate_interval", a->layout.field);
     pen_status st = layout_start(&a->layout, err);
@@ -64,16 +74,47 @@ static pen_status start(void *ctx, const struct pen_host *host, struct pen_error
     return st;
 }
 
+/* Raw messages, unless columns are to be kept as columns. */
 static pen_status want(void *ctx, const struct ArrowSchema *in, struct ArrowSchema *out, struct pen_error *err)
 {
-    (void)ctx, (void)in;
-    return pen_schema_raw(out, err);
+    const struct archive *a = ctx;
+    return a->format == ARCHIVE_PARQUET && !pen_schema_is_raw(in) ? PEN_OK : pen_schema_raw(out, err);
+}
+
+/* Whether each path begins at a column. */
+static pen_status check_columns(const struct archive *a, const struct ArrowSchema *in, struct pen_error *err)
+{
+    for (size_t i = 0; i <= a->layout.fields.n; i++) {
+        const char *path = i < a->layout.fields.n ? a->layout.fields.v[i] : a->layout.field;
+        char name[256];
+        if (!path)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "."), path);
+        if (pen_schema_find(in, name) < 0)
+            return pen_fail(err, PEN_BADCONF, "%s = %s: there is no such column", i < a->layout.fields.n ? "partition_by" : "time_field", path);
+    }
+    if (!a->layout.field && (a->layout.pattern || a->rotate_interval))
+        return pen_fail(err, PEN_BADCONF, "columns have no time of their own: time_field is to say which of them is the message's");
+    return PEN_OK;
 }
 
 static pen_status prepare(void *ctx, const struct ArrowSchema *in, struct pen_error *err)
 {
-    (void)ctx;
-    return pen_schema_is_raw(in) ? PEN_OK : pen_fail(err, PEN_BADCONF, "an archive keeps raw messages only");
+    struct archive *a = ctx;
+    pen_status st;
+    a->columns = !pen_schema_is_raw(in);
+    if (a->columns && a->format != ARCHIVE_PARQUET)
+        return pen_fail(err, PEN_BADCONF, "an archive of lines keeps raw messages only");
+    if (a->columns && (st = check_columns(a, in, err)) < 0)
+        return st;
+    pen_schema_release(&a->schema);
+    st = pen_schema_copy(&a->schema, in, err);
+    if (st >= 0 && a->format == ARCHIVE_PARQUET) { /* whether Parquet can hold it */
+        struct pen_parquet_shared *shared = NULL;
+        st = archive_shared_new(a, &shared, err);
+        pen_parquet_shared_free(&shared);
+    }
+    return st;
 }
 
 static pen_status open_store(void *ctx, struct pen_error *err)

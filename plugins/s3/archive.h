@@ -2,8 +2,8 @@
  * PATH/TOPIC/partition=P/TOPIC+P+OFFSET.json, OFFSET being that of the first message, ten digits at least; or with folders of a message's fields and
  * time in place of partition=P.
  *
- * archive_write.c and archive_group.c gather messages into objects for a lane; archive_publish.c puts them, archive_shown.c says how far what lies there
- * reaches, archive_clean.c removes what is old. archive_names.c has the names of all of it, and archive_entry.c the entries that tell of objects that
+ * archive_write.c and archive_group.c gather messages into objects for a lane (archive_object.c: lines or Parquet); archive_publish.c puts them,
+ * archive_shown.c says how far what lies there reaches, archive_clean.c removes what is old. archive_names.c has the names of all of it, and archive_entry.c the entries that tell of objects that
  * belong together. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PEN_S3_ARCHIVE_H
 #define PEN_S3_ARCHIVE_H
@@ -13,8 +13,10 @@
 #include <penstock/plugin.h>
 
 #include "layout.h"
+#include "parquet.h"
 
-typedef enum { ARCHIVE_NONE, ARCHIVE_GZIP, ARCHIVE_ZSTD } archive_codec;
+typedef enum { ARCHIVE_LINES, ARCHIVE_PARQUET } archive_format;
+typedef enum { ARCHIVE_AUTO, ARCHIVE_NONE, ARCHIVE_GZIP, ARCHIVE_ZSTD, ARCHIVE_SNAPPY } archive_codec;
 
 enum { ARCHIVE_POSITION = 100, ARCHIVE_PATH = 2048, ARCHIVE_URL = 4096 };
 
@@ -22,9 +24,11 @@ struct archive_unfinished;
 
 struct archive {
     const char *path, *topic;
-    int compression;
+    int format, compression; /* compression: not ARCHIVE_AUTO once started */
     int64_t level, records, target_file_size, rotate, rotate_interval, expire;
     struct layout layout;
+    struct ArrowSchema schema; /* of what is written */
+    bool columns;              /* Parquet, and no raw messages but columns */
     const struct pen_host *host;
     pthread_mutex_t lock;
     struct archive_unfinished *unfinished; /* lock: commits that were begun, by partition */
@@ -98,9 +102,33 @@ struct archive_object {
     size_t size; /* of the bytes that follow, already compressed */
 };
 
-/* The open objects of a partition, one for each folder. Starts as { 0 }. */
+/* What the Parquet files of a lane share. */
+pen_status archive_shared_new(const struct archive *a, struct pen_parquet_shared **out, struct pen_error *err);
+/* An object that is being written (archive_object.c). */
+struct open_object {
+    char *folder;
+    size_t folder_n;
+    struct pen_position first;
+    struct pen_text bytes;              /* lines; or of a Parquet file what is finished */
+    struct pen_parquet_writer *parquet; /* NULL: lines, or not begun */
+    int64_t *rows;                      /* of the batch at hand, which go into it by open_object_flush() */
+    size_t n_rows, cap_rows;
+};
+void open_object_free(struct open_object *o);
+/* A message, or row `row` of the batch at hand. */
+pen_status open_object_add(const struct archive *a, struct open_object *o, const char *value, size_t n, int64_t row, struct pen_error *err);
+pen_status open_object_flush(const struct archive *a, struct open_object *o, struct pen_parquet_shared *shared, const struct ArrowArray *batch,
+                             struct pen_error *err);
+/* Bytes of memory held; size of what it has come to, before compression by the whole. */
+size_t open_object_held(const struct open_object *o);
+size_t open_object_size(const struct open_object *o);
+/* Appends all of it to `done`, compressed. Only open_object_free() may follow. */
+pen_status open_object_close(const struct archive *a, struct open_object *o, struct pen_text *done, struct pen_error *err);
+
+/* The open objects of a partition, one for each folder. Starts as { 0 } but for `shared`. */
 struct archive_open {
-    struct open_object *v;
+    struct pen_parquet_shared *shared; /* the lane's; NULL: lines */
+    struct open_object **v;
     size_t n, cap, last; /* last: the one that was written to last */
     uint32_t *slots;     /* by the hash of their folder: index + 1 */
     size_t n_slots, bytes;
@@ -109,9 +137,11 @@ struct archive_open {
     int64_t since, when; /* pen_now() of the first message; when it happened, INT64_MIN: not known */
 };
 void archive_open_fini(struct archive_open *g);
-/* A message at `at` goes into the object of its folder. *full: that has reached the size at which it is to be closed. */
+/* A message at `at`, row `row` of the batch at hand, goes into the object of its folder. *full: that has reached the size at which it is to be closed. */
 pen_status archive_open_add(const struct archive *a, struct archive_open *g, const char *folder, size_t folder_n, const struct pen_position *at,
-                            const char *value, size_t n, bool *full, struct pen_error *err);
+                            const char *value, size_t n, int64_t row, bool *full, struct pen_error *err);
+/* Before the batch goes. */
+pen_status archive_open_flush(const struct archive *a, struct archive_open *g, const struct ArrowArray *batch, struct pen_error *err);
 /* Appends them as a group to `done`, and leaves none open. *objects and *bytes grow by what was appended. */
 pen_status archive_open_close(const struct archive *a, struct archive_open *g, const struct archive_place *p, struct pen_text *done, int64_t *objects,
                               int64_t *bytes, struct pen_error *err);

@@ -8,7 +8,11 @@
 
 #include "archive.h"
 
-static const char *const endings[] = { "", ".gz", ".zst" };
+/* What comes behind the offset. */
+static const char *ending_of(const struct archive *a)
+{
+    return a->format == ARCHIVE_PARQUET ? ".parquet" : a->compression == ARCHIVE_GZIP ? ".json.gz" : a->compression == ARCHIVE_ZSTD ? ".json.zst" : ".json";
+}
 
 static int hex(char c)
 {
@@ -71,7 +75,7 @@ pen_status archive_object_path(const struct archive *a, const struct archive_pla
         snprintf(offset, sizeof offset, "%010" PRIu64, first->w[0]);
     for (uint32_t i = 0; first->n > 1 && i < first->n; i++) /* so many digits that names sort as positions do */
         at += (size_t)snprintf(offset + at, sizeof offset - at, "%s%020" PRIu64, i ? "." : "", first->w[i]);
-    n = snprintf(path, ARCHIVE_PATH, "%s/%.*s/%s+%s+%s.json%s", p->topic, (int)folder_n, folder, p->topic, p->number, offset, endings[a->compression]);
+    n = snprintf(path, ARCHIVE_PATH, "%s/%.*s/%s+%s+%s%s", p->topic, (int)folder_n, folder, p->topic, p->number, offset, ending_of(a));
     return n < ARCHIVE_PATH ? PEN_OK : pen_fail(err, PEN_FATAL, "a message's folder is too long for a path: %.100s…", path);
 }
 
@@ -86,7 +90,7 @@ bool archive_object_name(const char *name, const char *topic, const char *number
         return false;
     while (n && second[n] == '.') /* that of ".json" */
         n--;
-    if (!n || n >= sizeof text || strncmp(second + 1 + n, ".json", 5) != 0)
+    if (!n || n >= sizeof text || (strncmp(second + 1 + n, ".json", 5) != 0 && strncmp(second + 1 + n, ".parquet", 8) != 0))
         return false;
     memcpy(text, second + 1, n);
     text[n] = '\0';

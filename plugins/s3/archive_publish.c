@@ -64,7 +64,10 @@ static pen_status settle_object(const struct archive *a, const struct group *g, 
 static pen_status put_object(const struct archive *a, const struct group *g, const char *path, const void *bytes, size_t n, bool entry,
                              pen_publish_outcome *outcome, struct pen_error *err)
 {
-    const char *type = a->compression == ARCHIVE_GZIP ? "application/gzip" : a->compression ? "application/zstd" : "application/x-ndjson";
+    const char *type = a->format == ARCHIVE_PARQUET       ? "application/vnd.apache.parquet"
+                       : a->compression == ARCHIVE_GZIP ? "application/gzip"
+                       : a->compression == ARCHIVE_ZSTD ? "application/zstd"
+                                                        : "application/x-ndjson";
     char url[ARCHIVE_URL];
     pen_put_outcome how;
     pen_status st = pen_url_join(url, sizeof url, a->path, path, err);

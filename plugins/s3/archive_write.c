@@ -10,7 +10,7 @@
 #include "archive.h"
 
 #define HELD_AT_MOST ((size_t)64 << 20) /* bytes of open objects that may wait for more; beyond that a commit closes them all */
-enum { FOLDERS_AT_MOST = 1000 };        /* objects of one commit of a partition */
+enum { FOLDERS_AT_MOST = 1000, FILES_AT_MOST = 100 }; /* objects of one commit of a partition; of Parquet, which needs memory for each */
 
 /* Columns of a raw batch, see pen_schema_raw(). */
 enum { COL_VALUE = 1, COL_TIMESTAMP = 2 };
@@ -31,7 +31,9 @@ struct writer {
     struct archive *a;
     struct part **parts;
     size_t n, cap;
-    struct pen_text folder;          /* of the row at hand */
+    struct pen_parquet_shared *shared; /* Parquet */
+    const struct ArrowArray *batch;  /* at hand; NULL: none */
+    struct pen_text folder, row;     /* of the row at hand; row: columns as JSON */
     int64_t unplaced;                /* messages without some value that makes a folder, since the last cut */
 };
 
@@ -43,7 +45,7 @@ pen_status archive_writer_open(void *ctx, unsigned lane, void **out, struct pen_
     if (!w)
         return pen_fail(err, PEN_FATAL, "out of memory");
     w->a = ctx;
-    return PEN_OK;
+    return w->a->format == ARCHIVE_PARQUET ? archive_shared_new(w->a, &w->shared, err) : PEN_OK;
 }
 
 static void part_free(struct part *p)
@@ -66,7 +68,9 @@ void archive_writer_close(void *writer)
     struct writer *w = writer;
     archive_abandon(w);
     free(w->parts);
+    pen_parquet_shared_free(&w->shared);
     pen_text_fini(&w->folder);
+    pen_text_fini(&w->row);
     free(w);
 }
 
@@ -84,7 +88,7 @@ void archive_forget(void *writer, uint64_t part)
 size_t archive_held(void *writer)
 {
     const struct writer *w = writer;
-    size_t n = 0;
+    size_t n = w->shared ? pen_parquet_shared_held(w->shared) : 0;
     for (size_t i = 0; i < w->n; i++)
         n += w->parts[i]->now.bytes + w->parts[i]->done.n;
     return n;
@@ -110,6 +114,7 @@ static pen_status find_part(struct writer *w, const struct pen_rows *rows, struc
         return pen_fail(err, PEN_FATAL, "out of memory");
     p->id = rows->part;
     p->idle = true;
+    p->now.shared = w->shared;
     w->parts[w->n++] = p;
     *out = p;
     return archive_place_of(w->a, rows->stage, rows->partition, &p->place, err);
@@ -155,7 +160,9 @@ static pen_status close_group(struct writer *w, struct part *p, struct pen_error
         p->now.first.n = 0; /* of what was begun nothing is left */
         return PEN_OK;
     }
-    st = archive_open_close(w->a, &p->now, &p->place, &p->done, &p->done_objects, &p->done_bytes, err);
+    st = w->batch ? archive_open_flush(w->a, &p->now, w->batch, err) : PEN_OK;
+    if (st >= 0)
+        st = archive_open_close(w->a, &p->now, &p->place, &p->done, &p->done_objects, &p->done_bytes, err);
     p->done_records += records;
     p->from = p->now.end;
     return st;
@@ -171,29 +178,41 @@ static bool is_beyond(const struct archive *a, const struct archive_open *g, int
 
 static bool is_full(const struct archive *a, const struct archive_open *g, bool full)
 {
-    return full || (a->records > 0 && g->records >= a->records) || g->n >= FOLDERS_AT_MOST;
+    return full || (a->records > 0 && g->records >= a->records) || g->n >= (a->format == ARCHIVE_PARQUET ? FILES_AT_MOST : FOLDERS_AT_MOST);
 }
 
 struct row {
-    const char *value;
+    const char *value; /* JSON, as far as options ask for fields or lines are written */
     size_t n;
     struct pen_position at;
-    int64_t when;
+    int64_t index, when;
 };
 
-static bool needs_time(const struct archive *a)
-{
-    return a->rotate_interval || a->layout.pattern;
-}
+/* The columns of a batch that are looked at. */
+struct columns {
+    struct pen_column values, times; /* of raw messages */
+};
 
-static struct row row_of(const struct archive *a, const struct pen_column *values, const struct pen_column *times, const struct pen_rows *rows, int64_t i)
+static pen_status read_row(struct writer *w, const struct columns *c, const struct pen_rows *rows, struct row *r, struct pen_error *err)
 {
-    struct row r = { .value = "null", .n = 4, .at = pen_row_position(rows, i), .when = INT64_MIN };
-    if (!pen_column_is_null(values, i))
-        r.value = pen_column_bytes(values, i, &r.n);
-    if (needs_time(a))
-        r.when = layout_time(&a->layout, r.value, r.n, pen_column_is_null(times, i) ? INT64_MIN : pen_column_int64(times, i));
-    return r;
+    const struct archive *a = w->a;
+    bool known = !a->columns && !pen_column_is_null(&c->times, r->index);
+    pen_status st = PEN_OK;
+    r->at = pen_row_position(rows, r->index);
+    r->when = INT64_MIN;
+    r->value = "null";
+    r->n = 4;
+    if (a->columns && (a->layout.fields.n || a->layout.field)) {
+        pen_text_clear(&w->row);
+        st = pen_json_encode_row(&w->row, &a->schema, w->batch, r->index, err);
+        r->value = w->row.bytes;
+        r->n = w->row.n;
+    } else if (!a->columns && !pen_column_is_null(&c->values, r->index)) {
+        r->value = pen_column_bytes(&c->values, r->index, &r->n);
+    }
+    if (st >= 0 && (a->rotate_interval || a->layout.pattern))
+        r->when = layout_time(&a->layout, r->value, r->n, known ? pen_column_int64(&c->times, r->index) : INT64_MIN);
+    return st;
 }
 
 /* Closes what is open where this row belongs to something new. `between`: one commit may end, and the next begin, before it. */
@@ -219,30 +238,33 @@ static pen_status add_row(struct writer *w, struct part *p, const struct row *r,
     if (p->now.when == INT64_MIN)
         p->now.when = r->when;
     if (layout_is_plain(l))
-        return archive_open_add(w->a, &p->now, p->place.folder, strlen(p->place.folder), &r->at, r->value, r->n, full, err);
+        return archive_open_add(w->a, &p->now, p->place.folder, strlen(p->place.folder), &r->at, r->value, r->n, r->index, full, err);
     pen_text_clear(&w->folder);
     w->unplaced += !layout_folder(l, r->value, r->n, r->when, &w->folder);
     if (pen_text_failed(&w->folder))
         return pen_fail(err, PEN_FATAL, "out of memory");
-    return archive_open_add(w->a, &p->now, w->folder.bytes, w->folder.n, &r->at, r->value, r->n, full, err);
+    return archive_open_add(w->a, &p->now, w->folder.bytes, w->folder.n, &r->at, r->value, r->n, r->index, full, err);
 }
 
-static pen_status write_rows(struct writer *w, struct part *p, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
+static pen_status write_rows(struct writer *w, struct part *p, const struct pen_rows *rows, struct pen_error *err)
 {
-    struct pen_column values = pen_column_at(batch, COL_VALUE), times = pen_column_at(batch, COL_TIMESTAMP);
-    bool grow = positions_grow(rows, batch->length), between = grow;
+    struct columns c = { .values = { .length = 0 } };
+    int64_t n = w->batch->length;
+    bool grow = positions_grow(rows, n), between = grow;
     pen_status st = PEN_OK;
-    for (int64_t i = 0; i < batch->length && st >= 0; i++) {
-        struct row r = row_of(w->a, &values, &times, rows, i);
-        bool full = false, last = i + 1 == batch->length;
-        if ((st = close_before(w, p, &r, between, err)) < 0 || (st = add_row(w, p, &r, &full, err)) < 0)
+    if (!w->a->columns)
+        c = (struct columns){ pen_column_at(w->batch, COL_VALUE), pen_column_at(w->batch, COL_TIMESTAMP) };
+    for (int64_t i = 0; i < n && st >= 0; i++) {
+        struct row r = { .index = i };
+        bool full = false, last = i + 1 == n;
+        if ((st = read_row(w, &c, rows, &r, err)) < 0 || (st = close_before(w, p, &r, between, err)) < 0 || (st = add_row(w, p, &r, &full, err)) < 0)
             break;
         p->now.end = last ? rows->to : pen_row_position(rows, i + 1);
         between = last || (grow && pen_position_compare(&p->now.end, &r.at) > 0);
         if (between && !p->until.n && is_full(w->a, &p->now, full))
             st = close_group(w, p, err);
     }
-    return st;
+    return st < 0 ? st : archive_open_flush(w->a, &p->now, w->batch, err);
 }
 
 pen_status archive_write(void *writer, const struct ArrowArray *batch, const struct pen_rows *rows, struct pen_error *err)
@@ -258,8 +280,10 @@ pen_status archive_write(void *writer, const struct ArrowArray *batch, const str
         st = look_for_begun(w, p, rows, err);
     }
     p->idle = false;
+    w->batch = batch;
     if (st >= 0)
-        st = write_rows(w, p, batch, rows, err);
+        st = write_rows(w, p, rows, err);
+    w->batch = NULL;
     if (st >= 0 && p->until.n && pen_position_compare(&rows->to, &p->until) >= 0) {
         p->until.n = 0;
         st = close_group(w, p, err);

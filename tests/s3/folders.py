@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An archive whose partitions are divided into folders by fields and time: where messages lie, and that each lies there once whatever is cut short, lost or
 done twice. SPDX-License-Identifier: Apache-2.0"""
-import collections, datetime, gzip, json, os, random, re, subprocess, sys, tempfile, time, zoneinfo
+import base64, collections, datetime, gzip, json, os, random, re, shutil, subprocess, sys, tempfile, time, zoneinfo
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import archives
@@ -246,6 +246,83 @@ def expired(server, folder):
            [a.log, len(now), len(then)])
 
 
+def parquet(server, folder):
+    """As Parquet: read by the parquet source, as the messages that they were, and by SQL."""
+    env = dict(os.environ, AWS_ENDPOINT_URL_S3=server.endpoint, AWS_ACCESS_KEY_ID=server.access_key, AWS_SECRET_ACCESS_KEY=server.secret_key)
+
+    def query(sql, url):
+        done = subprocess.run([archives.PENSTOCK, "query", "--json", sql, "t=" + url], capture_output=True, text=True, env=env)
+        return [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else done.stderr
+
+    def messages_of(a):
+        ini = os.path.join(a.folder, "messages.ini")
+        with open(ini, "w") as f:
+            f.write(f"[pipeline]\nname = messages\nstate = {a.folder}/messages\n[source in]\nplugin = parquet\npath = s3://{a.name}/topics/log\n"
+                    f"[sink out]\nplugin = file\ninput = in\npath = {a.folder}/messages.jsonl\nformat = jsonl\n")
+        done = subprocess.run([archives.PENSTOCK, "run", ini, "--until-end"], capture_output=True, text=True, env=env)
+        return open(os.path.join(a.folder, "messages.jsonl")).read().splitlines() if done.returncode == 0 else [done.stderr]
+
+    a = Archive(server, folder, "parquet", "format = parquet", "commit_rows = 300")
+    a.write(1000, message)
+    good = a.run() == 0
+    names = sorted(a.objects())
+    ok(good and all(re.fullmatch(r"topics/log/partition=\d/log\+\d\+\d{10}\.parquet", n) for n in names) and sorted(messages_of(a)) == sorted(a.sent),
+       "format = parquet: every message comes back by the parquet source", (names, a.log))
+    rows = query('SELECT "partition", count(*) AS n, min("offset") AS low, max("offset") AS high FROM t GROUP BY 1 ORDER BY 1', "s3://parquet/topics/log")
+    ok(len(rows) == 2 and sum(r["n"] for r in rows) == 1000 and all(r["low"] == 0 and r["high"] == r["n"] - 1 for r in rows), "with its offset", rows)
+    a.forget_state()
+    a.write(500, message)
+    a.run("archive.after-put=exit@1")
+    ok(a.run() == 0 and sorted(messages_of_again(a, messages_of)) == sorted(a.sent), "it goes on where the files end", a.log)
+    a = Archive(server, folder, "hourly", BOTH + "format = parquet\ncompression = snappy", "commit_rows = 300")
+    a.write(900, message)
+    a.run("archive.after-entry=exit@1")
+    a.configure(BOTH + "format = parquet\ncompression = snappy", "commit_rows = 4000")
+    good = a.run() == 0
+    ok(good and sorted(messages_of(a)) == sorted(a.sent), "in folders, after a kill between the entry and its objects", a.log)
+    rows = query("SELECT value, country, year, month, day, hour FROM t", "s3://hourly/topics/log")
+    wrong = [r for r in rows if not in_its_folder(r)]
+    ok(len(rows) == 900 and not wrong, "and SQL has the folders as columns", (rows[:2], wrong[:3]))
+    a.configure(BOTH + "format = parquet\ncompression = gzip")
+    ok(a.run() == 2 and "zstd, snappy or none" in a.log, "gzip is none of Parquet's here", a.log)
+    columns(server, folder, query)
+
+
+def messages_of_again(a, messages_of):
+    for name in ("messages.jsonl", ".messages.jsonl.penstock"):
+        if os.path.exists(os.path.join(a.folder, name)):
+            os.remove(os.path.join(a.folder, name))
+    shutil.rmtree(os.path.join(a.folder, "messages"))
+    return messages_of(a)
+
+
+def in_its_folder(row):
+    """Whether the columns that a reader makes of the folders are those of the message."""
+    levels = dict(level.split("=", 1) for level in both(base64.b64decode(row["value"]).decode()).split("/"))
+    want = {k: None if v == NONE else archives.urllib.parse.unquote(v) if k == "country" else int(v) for k, v in levels.items()}
+    return all(row[k] == v for k, v in want.items())
+
+
+def columns(server, folder, query):
+    """Behind a transform: its columns, in folders of one of them."""
+    a = Archive(server, folder, "columns", "format = parquet\npartition_by = category", "commit_rows = 300")
+    with open(a.ini) as f:
+        text = f.read()
+    with open(a.ini, "w") as f:
+        f.write(text.replace("[sink keep]\nplugin = s3\ninput = log", "[transform clean]\nplugin = pin\ninput = log\n[sink keep]\nplugin = s3\ninput = clean"))
+    a.write(600, lambda i: json.dumps({"index": i, "unique_id": "u%d" % i, "title": "t", "category": "c/%d" % (i % 3), "follower_count": "2k"}))
+    good = a.run("archive.after-put=exit@2") != 0 and a.run() == 0
+    rows = query("SELECT ind, category, follower_count FROM t ORDER BY ind", "s3://columns/topics/log")
+    ok(good and rows == [{"ind": i, "category": "c/%d" % (i % 3), "follower_count": 2000} for i in range(600)], "columns of a transform stay columns",
+       (rows[:3], a.log))
+    ok(all("/category=c%2F" in key for key in a.objects()), "in folders of one of them", list(a.objects())[:3])
+    for option, says in (("partition_by = colour", "no such column"), ("partition_time = day=%d", "time_field")):
+        with open(a.ini, "w") as f:
+            f.write(text.replace("[sink keep]\nplugin = s3\ninput = log", "[transform clean]\nplugin = pin\ninput = log\n[sink keep]\nplugin = s3\ninput = clean")
+                    .replace("partition_by = category", option))
+        ok(a.run() == 2 and says in a.log, "%s: %s" % (option, says), a.log)
+
+
 def zones(server, folder):
     """Local times as another reader of the tz database has them."""
     rng = random.Random(1)
@@ -260,6 +337,6 @@ def zones(server, folder):
 
 archives.need("minio")
 with services.minio() as server, tempfile.TemporaryDirectory(prefix="penstock-folders-") as folder:
-    for part in (placed, closed, cut_short, kills, overtaken, lost, read_back, expired, zones):
+    for part in (placed, closed, cut_short, kills, overtaken, lost, read_back, parquet, expired, zones):
         part(server, folder)
 archives.done()
