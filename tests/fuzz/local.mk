@@ -91,7 +91,7 @@ tests_fuzz_fuzz_aws_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_aws_LDADD = plugins/s3/libs3.la core/libpenstock.la
 fuzz_programs += tests/fuzz/fuzz_archive
 tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c
-tests_fuzz_fuzz_archive_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/plugins
+tests_fuzz_fuzz_archive_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/plugins -I$(top_srcdir)/plugins/parquet
 tests_fuzz_fuzz_archive_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_archive_LDADD = plugins/s3/libs3.la core/libpenstock.la
 endif
