@@ -163,8 +163,8 @@ static pen_status settle(struct s3_store *s, const struct s3_target *t, const ch
     return st >= 0 && gone && *outcome == PEN_PUT_UNKNOWN ? PEN_SKIP : st;
 }
 
-/* It is unclear what became of an upload's end, or parts are missing because a request before this one is just making the object of them. True when it is
- * time to ask again. */
+/* It is unclear what became of an upload's end, or parts or the whole upload are missing because a request before this one is just making the object of
+ * them. True when it is time to ask again. */
 static bool ask_again(int *looks)
 {
     return ++*looks < LOOKS && poll(NULL, 0, LOOK_PAUSE_MS) <= 0;
@@ -311,11 +311,10 @@ pen_status s3_publish(void *ctx, const char *token, pen_put_outcome *outcome, st
         return st;
     do
         st = try_publish(s, &staged, outcome, err);
-    while (st == PEN_OK && (*outcome == PEN_PUT_LOST || *outcome == PEN_PUT_UNKNOWN) && ask_again(&looks));
-    if (st == PEN_SKIP)
-        return pen_fail(err, PEN_FATAL, "s3://%s/%s: its upload is gone, and there is no such object: the upload was aborted, or the object removed, before "
-                        "the commit was over", staged.target.bucket, staged.target.key);
-    return st;
+    while ((st == PEN_SKIP || (st == PEN_OK && (*outcome == PEN_PUT_LOST || *outcome == PEN_PUT_UNKNOWN))) && ask_again(&looks));
+    if (st == PEN_SKIP) /* aborted, by a lifecycle rule for one, or lost by the store while it was ended */
+        *outcome = PEN_PUT_LOST;
+    return st == PEN_SKIP ? PEN_OK : st;
 }
 
 /* The upload goes first: what is gone cannot be ended by a request that is still on its way, and the object cannot come later. */

@@ -117,18 +117,32 @@ def lose_parts(server):
     return len(found)
 
 
-def lost_uploads(lake):
-    """A run is killed, and uploads that it had staged have lost their parts: the commit is taken back, whatever was there of it already, and is killed at
-    each step of that too."""
+def lose_uploads(server):
+    """The other thing that MinIO does then: the upload's own record is left empty, so that the upload is gone. Returns of how many uploads."""
+    found = glob.glob(server.path("data", ".minio.sys", "multipart", "*", "*", "xl.meta"))
+    for path in found:
+        os.truncate(path, 0)
+    return len(found)
+
+
+def lost_at_rest(lake, lose, what):
+    """A run is killed, and uploads that it had staged are lost: the commit is taken back, whatever was there of it already, and is killed at each step of
+    that too."""
     lake.new_case(**WAYS["parquet with partitions"])
     text, status = lake.finish(lake.start(PENSTOCK_FAILPOINTS="parquet.before-publish=exit@2"))  # the first file can be seen
-    lost, seen = lose_parts(lake.server), sum(key.endswith(".parquet") for key in lake.keys(lake.name + "/table/"))
-    ok(status == -9 and lost and seen, "a run is killed while it publishes, and %d parts are lost" % lost, status, seen, text)
+    lost, seen = lose(lake.server), sum(key.endswith(".parquet") for key in lake.keys(lake.name + "/table/"))
+    ok(status == -9 and lost and seen, "a run is killed while it publishes, and %d %s are lost" % (lost, what), status, seen, text)
     for point in ("commit.lost=exit", "commit.before-retract=exit", "store.before-discard=exit@2", "store.before-discard=exit@1", "commit.after-retract=exit"):
         text, status = lake.finish(lake.start(PENSTOCK_FAILPOINTS=point))
         ok(status == -9, "the next one at " + point, status, text)
     text, status = lake.finish(lake.start())
     lake.judge("then each row is there once", text, status)
+
+
+def lost_uploads(lake):
+    """Uploads are lost while nobody looks, while the request that ends one is on its way, and while a run goes on."""
+    for lose, what in ((lose_parts, "parts"), (lose_uploads, "whole uploads")):
+        lost_at_rest(lake, lose, what)
     with LossyProxy(lake.server.address) as proxy:
         lake.new_case(**WAYS["parquet with partitions"])
         rule = proxy.rule("hold", method="POST", path=ENDS, nth=[2])
