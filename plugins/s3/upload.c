@@ -191,10 +191,11 @@ pen_status s3_upload_close(void *upload, pen_put_outcome *outcome, struct pen_er
     while (st >= 0) {
         why = (struct pen_error){ 0 };
         st = try_close(u, whole, outcome, &why);
-        if (st == PEN_SKIP)
-            st = pen_fail(&why, PEN_FATAL, "s3://%s/%s: the upload was aborted by somebody else", u->target.bucket, u->target.key);
-        if (st == PEN_OK && *outcome == PEN_PUT_LOST && ask_again(&looks))
+        if ((st == PEN_SKIP || (st == PEN_OK && *outcome == PEN_PUT_LOST)) && ask_again(&looks))
             continue;
+        if (st == PEN_SKIP)
+            st = pen_fail(&why, PEN_FATAL, "s3://%s/%s: its upload is gone, and there is no such object: it was aborted, or the store lost it while it was ended",
+                          u->target.bucket, u->target.key);
         if (st == PEN_OK && *outcome == PEN_PUT_LOST)
             st = pen_fail(&why, PEN_FATAL, "s3://%s/%s: the store lost the parts of the upload while it was ended", u->target.bucket, u->target.key);
         if (st == PEN_OK && *outcome != PEN_PUT_UNKNOWN)

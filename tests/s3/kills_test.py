@@ -24,6 +24,7 @@ WAYS = {"delta": {"sink": "delta", "table": "checkpoint_interval = 3"}, "parquet
 PUBLISHING = ("store.", "commit.", "chain.", "delta.", "parquet.", "files.", "lane.before-stage", "lane.after-stage")
 ENDS = r"\?uploadId="
 NO_PARTS = b"<ListPartsResult><IsTruncated>false</IsTruncated></ListPartsResult>"
+NO_UPLOAD = b"<Error><Code>NoSuchUpload</Code><Message>The specified multipart upload does not exist.</Message></Error>"
 MISSING_PART = b"<Error><Code>InvalidPart</Code><Message>One or more of the specified parts could not be found.</Message></Error>"
 rng = random.Random(SEED)
 
@@ -89,6 +90,7 @@ def lost_ends(lake, way, **more):
     ok(ends >= 3, "that had %d multipart uploads" % ends)
     for which, nth in (("first", 1), ("middle", (ends + 1) // 2), ("last", ends)):
         lake.case("%s: the %s upload's end is carried out and its answer lost" % (way, which), on("lose", ENDS, "POST", nth=[nth]), **case)
+    lake.case("%s: the store knows the first upload not, for a moment" % way, on("reject", ENDS, "POST", nth=[1, 2], status=404, body=NO_UPLOAD), **case)
     for action in ("half", "error", "garbage", "refuse") if way != "parquet" else ():  # as with partitions
         lake.case("%s: each second upload's end: %s" % (way, action), on(action, ENDS, "POST", every=2), **case)
 
@@ -97,7 +99,8 @@ def ends_of_the_killed(lake):
     """A run is killed, the end of an upload that it had asked for is still being worked at: parts are gone already, the object is not there yet."""
     for what, rules in (("lists no parts", [("reject", dict(method="GET", path=ENDS, nth=[1, 2], status=200, body=NO_PARTS))]),
                         ("misses parts", [("reject", dict(method="POST", path=ENDS, nth=[1, 2], status=400, body=MISSING_PART))]),
-                        ("does neither", [("lose", dict(method="GET", path=ENDS, nth=[1])), ("lose", dict(method="POST", path=ENDS, nth=[1]))])):
+                        ("knows no such upload", [("reject", dict(method="GET", path=ENDS, nth=[1, 2], status=404, body=NO_UPLOAD))]),
+                        ("does none of this", [("lose", dict(method="GET", path=ENDS, nth=[1])), ("lose", dict(method="POST", path=ENDS, nth=[1]))])):
         lake.new_case(**WAYS["parquet"])
         text, status = lake.finish(lake.start(PENSTOCK_FAILPOINTS="parquet.before-publish=exit@3"))
         if not ok(status == -9, "a run is killed while it publishes", status, text):
