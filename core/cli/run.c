@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -88,6 +90,15 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Who listens to signals: a thread of its own while the engine starts, which can take as long as a server is away; then the main thread. */
+struct watch {
+    struct pen_run_context *run;
+    struct pen_engine *engine; /* NULL while it starts */
+    int signals, started;      /* descriptors; started: readable once it has, or could not */
+    int64_t timeout, stop_at;  /* stop_at: when it is given up, INT64_MAX where nobody asked it to stop */
+    bool progress;
+};
+
 static void show_progress(struct pen_engine *e, bool last)
 {
     struct pen_report r;
@@ -96,38 +107,91 @@ static void show_progress(struct pen_engine *e, bool last)
             (long long)r.commits, r.seconds > 0 ? (double)r.rows_read / r.seconds : 0.0, last ? "\n" : "");
 }
 
-/* Until the run is over. False when it had to be given up. */
-static bool watch(struct pen_engine *e, int signals, int64_t timeout, bool progress)
+/* False when it is asked to stop for the second time. */
+static bool take_signals(struct watch *w)
 {
-    int64_t stop_at = INT64_MAX;
-    while (!pen_engine_done(e)) {
-        struct pollfd fds[2] = { { .fd = pen_engine_fd(e), .events = POLLIN }, { .fd = signals, .events = POLLIN } };
-        struct signalfd_siginfo info;
-        uint64_t n;
-        int64_t now = pen_now(NULL);
-        int wait = stop_at != INT64_MAX ? (int)((stop_at - now) / 1000 + 1) : -1;
-        if (now >= stop_at)
-            return false;
-        if (progress && (wait < 0 || wait > 500))
-            wait = 500;
-        poll(fds, 2, wait);
-        if (fds[0].revents && read(pen_engine_fd(e), &n, sizeof n) < 0 && errno != EAGAIN)
-            return false;
-        while (fds[1].revents && read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
-            if (info.ssi_signo == SIGHUP) {
-                pen_log_reopen();
-                continue;
-            }
-            if (stop_at != INT64_MAX)
-                return false; /* asked twice */
-            pen_log_line(PEN_LOG_INFO, NULL, NULL, "stopping: the batch is finished and committed");
-            stop_at = pen_now(NULL) + timeout;
-            pen_engine_stop(e);
+    struct signalfd_siginfo info;
+    while (read(w->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            pen_log_reopen();
+            continue;
         }
-        if (progress)
-            show_progress(e, false);
+        if (w->stop_at != INT64_MAX)
+            return false;
+        pen_log_line(PEN_LOG_INFO, NULL, NULL, w->engine ? "stopping: the batch is finished and committed" : "stopping: it has not started yet");
+        w->stop_at = pen_now(NULL) + w->timeout;
+        if (w->engine)
+            pen_engine_stop(w->engine);
+        else
+            pen_run_context_stop(w->run);
     }
     return true;
+}
+
+/* Until the run is over, or has started. False when it has to be given up. */
+static bool watch_on(struct watch *w)
+{
+    struct pollfd fds[2] = { { .fd = w->engine ? pen_engine_fd(w->engine) : w->started, .events = POLLIN }, { .fd = w->signals, .events = POLLIN } };
+    while (!w->engine || !pen_engine_done(w->engine)) {
+        uint64_t n;
+        int64_t now = pen_now(NULL);
+        int wait = w->stop_at != INT64_MAX ? (int)((w->stop_at - now) / 1000 + 1) : -1;
+        if (now >= w->stop_at)
+            return false;
+        if (w->progress && w->engine && (wait < 0 || wait > 500))
+            wait = 500;
+        fds[0].revents = fds[1].revents = 0;
+        poll(fds, 2, wait);
+        if (fds[0].revents && !w->engine)
+            return true;
+        if (fds[0].revents && read(fds[0].fd, &n, sizeof n) < 0 && errno != EAGAIN)
+            return false;
+        if (fds[1].revents && !take_signals(w))
+            return false;
+        if (w->progress && w->engine)
+            show_progress(w->engine, false);
+    }
+    return true;
+}
+
+static void watch_or_give_up(struct watch *w)
+{
+    if (watch_on(w))
+        return;
+    pen_log_line(PEN_LOG_ERROR, NULL, NULL, w->engine ? "given up before the last commit was made; the next start reads those rows again"
+                                                      : "given up before it had started");
+    _exit(PEN_EXIT_FAILED);
+}
+
+static void *watch_the_start(void *arg)
+{
+    watch_or_give_up(arg);
+    return NULL;
+}
+
+/* PEN_SKIP: it was asked to stop before it had started, and could not start for now anyway. */
+static pen_status start_watched(struct watch *w, struct pen_graph *g, const struct pen_engine_options *options, struct pen_error *err)
+{
+    struct pen_engine *e = NULL;
+    uint64_t one = 1;
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, watch_the_start, w);
+    if (failed)
+        return pen_fail(err, PEN_FATAL, "a thread could not be started: %s", strerror(failed));
+    pen_status st = pen_engine_start(&e, g, options, err);
+    if (write(w->started, &one, sizeof one) < 0) /* never: its counter is 0 */
+        pen_fail(err, PEN_FATAL, "eventfd: %s", strerror(errno));
+    pthread_join(thread, NULL);
+    if (st == PEN_RETRY && w->stop_at != INT64_MAX) {
+        pen_log_line(PEN_LOG_WARN, NULL, NULL, "stopped before it had started: %s", err->msg);
+        return PEN_SKIP;
+    }
+    if (st < 0)
+        return st;
+    w->engine = e;
+    if (w->stop_at != INT64_MAX)
+        pen_engine_stop(e);
+    return PEN_OK;
 }
 
 static void print_report(const struct pen_report *r)
@@ -153,33 +217,35 @@ static void print_report(const struct pen_report *r)
     cJSON_Delete(o);
 }
 
-static int run_graph(const struct request *r, const struct pen_config *c, struct pen_graph *g, struct pen_error *err)
+static pen_status run_watched(const struct request *r, const struct pen_config *c, struct pen_graph *g, struct watch *w, struct pen_error *err)
 {
     struct pen_engine_options options = { c->deadletter.path, c->pipeline.shutdown_timeout };
-    struct pen_engine *e;
     struct pen_report report;
-    bool progress = isatty(STDERR_FILENO) && !c->pipeline.log;
-    int signals = open_signals();
-    if (signals < 0)
-        return pen_fail(err, PEN_FATAL, "signalfd: %s", strerror(errno));
-    if (pen_engine_start(&e, g, &options, err) < 0) {
-        close(signals);
-        return err->code;
-    }
-    if (!watch(e, signals, options.shutdown_timeout, progress)) {
-        pen_log_line(PEN_LOG_ERROR, NULL, NULL, "given up before the last commit was made; the next start reads those rows again");
-        _exit(PEN_EXIT_FAILED);
-    }
-    close(signals);
-    if (progress)
-        show_progress(e, true);
-    pen_engine_report(e, &report);
-    if (!progress)
+    pen_status st = start_watched(w, g, &options, err);
+    if (st != PEN_OK)
+        return st;
+    watch_or_give_up(w);
+    if (w->progress)
+        show_progress(w->engine, true);
+    pen_engine_report(w->engine, &report);
+    if (!w->progress)
         pen_log_line(PEN_LOG_INFO, c->pipeline.name, NULL, "%lld rows, %lld dead letters, %lld commits in %.3f s", (long long)report.rows_read,
                      (long long)report.dead_letters, (long long)report.commits, report.seconds);
     if (r->json)
         print_report(&report);
-    return pen_engine_finish(&e, err);
+    return pen_engine_finish(&w->engine, err);
+}
+
+static pen_status run_graph(const struct request *r, const struct pen_config *c, struct pen_graph *g, struct pen_error *err)
+{
+    struct watch w = { .run = g->run, .signals = open_signals(), .started = eventfd(0, EFD_CLOEXEC), .timeout = c->pipeline.shutdown_timeout,
+                       .stop_at = INT64_MAX, .progress = isatty(STDERR_FILENO) && !c->pipeline.log };
+    pen_status st = w.signals < 0 || w.started < 0 ? pen_fail(err, PEN_FATAL, "signalfd, eventfd: %s", strerror(errno)) : run_watched(r, c, g, &w, err);
+    if (w.signals >= 0)
+        close(w.signals);
+    if (w.started >= 0)
+        close(w.started);
+    return st;
 }
 
 /* -- before ------------------------------------------------------------------------------------------------------------------------- */
@@ -201,7 +267,7 @@ static int run_config(const struct request *r, struct pen_cli_pipeline *p, struc
     if (st >= 0 && (status = pen_cli_problems(p)) == PEN_EXIT_DONE && g) {
         if (!r->dry_run)
             st = pen_log_open(c->pipeline.log, c->pipeline.log_format == PEN_LOG_JSON, (pen_log_level)c->pipeline.log_level, err);
-        if (st >= 0 && !r->dry_run && (st = (pen_status)run_graph(r, c, g, err)) < 0)
+        if (st >= 0 && !r->dry_run && (st = run_graph(r, c, g, err)) < 0)
             err->code = PEN_FATAL; /* the file was found to be right, and something may have been written */
     }
     pen_graph_free(&g);

@@ -54,6 +54,14 @@ void pen_run_context_fini(struct pen_run_context *run)
     pen_metrics_free(&run->metrics);
 }
 
+void pen_run_context_stop(struct pen_run_context *run)
+{
+    uint64_t one = 1;
+    atomic_store(&run->stopping, true);
+    if (write(run->wake_fd, &one, sizeof one) < 0)
+        return; /* it is readable already */
+}
+
 /* -- threads ----------------------------------------------------------------------------------------------------------------------- */
 
 static void drain(int fd)
@@ -254,10 +262,7 @@ bool pen_engine_done(const struct pen_engine *e)
 
 void pen_engine_stop(struct pen_engine *e)
 {
-    uint64_t one = 1;
-    atomic_store(&e->run->stopping, true);
-    if (write(e->run->wake_fd, &one, sizeof one) < 0 && errno != EAGAIN)
-        return;
+    pen_run_context_stop(e->run);
     for (size_t i = 0; i < e->n_segments; i++)
         if (e->segments[i].opened)
             pen_control_signal(&e->segments[i]);

@@ -27,6 +27,8 @@ struct pen_report {
 /* Makes the run's context: names, clock, the wake-up descriptor, a random run id. Ends with pen_run_context_fini(). */
 pen_status pen_run_context_init(struct pen_run_context *run, const char *pipeline, const char *state_path, unsigned lanes, struct pen_error *err);
 void pen_run_context_fini(struct pen_run_context *run);
+/* Plugins are told that the run is to stop, also those that an engine is just opening. Any thread. */
+void pen_run_context_stop(struct pen_run_context *run);
 
 /* Opens state and every segment (readers before writers), and starts the threads. */
 pen_status pen_engine_start(struct pen_engine **out, struct pen_graph *g, const struct pen_engine_options *o, struct pen_error *err);
