@@ -10,7 +10,7 @@
 #include "txn.h"
 
 #define SLOTS 1024
-#define OPEN_AGAIN_MS 1000
+#define AGAIN_MS 1000
 
 struct sink {
     struct options o; /* first: see kafka_options */
@@ -106,8 +106,7 @@ static const char *add_ensured(struct sink *s, const char *topic)
     return v[s->n_ensured - 1];
 }
 
-/* The topic is there; asked once of each. *out: its name, for the sink's life. */
-static pen_status ensure(struct sink *s, const char *topic, const char **out, struct pen_error *err)
+static pen_status ensure_once(struct sink *s, const char *topic, const char **out, struct pen_error *err)
 {
     pen_status st = PEN_OK;
     *out = NULL;
@@ -118,6 +117,28 @@ static pen_status ensure(struct sink *s, const char *topic, const char **out, st
     if (!*out && (st = topic_ensure(s->host, &s->o, topic, err)) == PEN_OK && !(*out = add_ensured(s, topic)))
         st = pen_fail(err, PEN_FATAL, "out of memory");
     pthread_mutex_unlock(&s->lock);
+    return st;
+}
+
+/* After a call that ended with `st`: true where brokers that are away were waited for a while, false where there is nothing to wait for or the run stops. */
+static bool wait_for_brokers(struct sink *s, pen_status st, struct pen_error *err)
+{
+    struct pollfd wake = { pen_wake_fd(s->host), POLLIN, 0 };
+    if (st != PEN_RETRY || pen_stopping(s->host))
+        return false;
+    pen_log(s->host, PEN_LOG_WARN, "%s", err->msg);
+    memset(err, 0, sizeof *err);
+    poll(&wake, 1, AGAIN_MS);
+    return true;
+}
+
+/* The topic is there; asked once of each. *out: its name, for the sink's life. */
+static pen_status ensure(struct sink *s, const char *topic, const char **out, struct pen_error *err)
+{
+    pen_status st;
+    do
+        st = ensure_once(s, topic, out, err);
+    while (wait_for_brokers(s, st, err));
     return st;
 }
 
@@ -135,12 +156,9 @@ static pen_status sink_open(void *ctx, struct pen_error *err)
 {
     struct sink *s = ctx;
     pen_status st;
-    while ((st = open_once(s, err)) == PEN_RETRY && !pen_stopping(s->host)) {
-        struct pollfd wake = { pen_wake_fd(s->host), POLLIN, 0 };
-        pen_log(s->host, PEN_LOG_WARN, "%s", err->msg);
-        memset(err, 0, sizeof *err);
-        poll(&wake, 1, OPEN_AGAIN_MS);
-    }
+    do
+        st = open_once(s, err);
+    while (wait_for_brokers(s, st, err));
     return st;
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import socket
 import subprocess
 import time
 
@@ -174,7 +175,50 @@ def broker_away(k):
                 (p.returncode, len(got), len(set(got)), f.log(topic + ".ini.log")[-3000:]))
 
 
+def reached(f, name, point):
+    try:
+        return point in f.log(name + ".points")
+    except FileNotFoundError:
+        return False
+
+
+def away_at_first_row(k):
+    """topic = …{output}: the name is known only with the first row, so the broker is first asked for it then."""
+    with Folder("late") as f:
+        for how in ("", "exactly_once = yes\n"):
+            name = "late-once" if how else "late"
+            ini = posts_ini(f, k, name, name + "-{output}", k.plain, count=500, extra=how)
+            said = lambda: f.log(name + ".ini.log")
+            start = lambda: f.start(ini, "--until-end", PENSTOCK_FAILPOINTS="kafka.write=delay:2000@1", PENSTOCK_FAILPOINT_LOG=f.at(name + ".points"))
+            p = start()
+            ok(eventually(lambda: reached(f, name, "kafka.write")), "%s: it starts" % name) or note(said())
+            k.kill()
+            ok(eventually(lambda: "warn" in said()) and p.poll() is None, "%s: the broker goes away before the first row of a topic: it is waited for" % name) or note((p.poll(), said()))
+            status = stop(p, 25)
+            ok(status is not None, "%s: and a stop does not wait" % name) or note((status, said()))
+            p = start()
+            k.start()
+            try:
+                p.wait(60)
+            except subprocess.TimeoutExpired:
+                p.kill()
+            ok(p.returncode == 0 and whole(k, name + "-posts", 500), "%s: once it is back, each row comes" % name) or note((p.returncode, said()))
+
+
+def stopped_at_start(k):
+    """SIGTERM while a run waits, at its start, for a broker that is not there."""
+    with Folder("never") as f, socket.socket() as nobody:  # has the port, and does not listen
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        for how in ("", "exactly_once = yes\n"):
+            name = "never-once" if how else "never"
+            p = f.start(posts_ini(f, k, name, name, "127.0.0.1:%d" % port, count=5, extra=how))
+            ok(eventually(lambda: "warn" in f.log(name + ".ini.log")) and p.poll() is None, "%s: no broker: it waits" % name) or note(f.log(name + ".ini.log"))
+            status = stop(p, 20)
+            ok(status == 0 and "stopped before it had started" in f.log(name + ".ini.log"), "%s: and a stop ends it" % name) or note((status, f.log(name + ".ini.log")))
+
+
 with services.kafka() as broker:
-    for part in (round_trip, by_output, transactions, lost_answers, broker_away):
+    for part in (round_trip, by_output, transactions, lost_answers, broker_away, away_at_first_row, stopped_at_start):
         part(broker)
 end()
