@@ -42,7 +42,7 @@ def latest_is_kept(k):
         p.kill()
         p.wait()
         produce(k, "late", [line(post(i)) for i in range(1000, 1500)])
-        k.topics("--alter", "--topic", "late", "--partitions", "2")
+        k.add_partitions("late", 2)
         produce(k, "late", [line(post(i), partition=1) for i in range(2000, 2100)])
         time.sleep(6)  # the killed member's session
         status, said = f.run(ini, "--until-end")

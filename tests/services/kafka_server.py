@@ -17,7 +17,7 @@ import os
 import shutil
 
 import certificates
-from server import CACHE, Server, absent, program, run
+from server import CACHE, Server, absent, program, run, until
 
 VERSIONS = ("3.9.1", "4.3.1")
 CLUSTER = "cGVuc3RvY2sgdGVzdHMhIQ"
@@ -157,6 +157,11 @@ class Kafka(Server):
         """Settings as keyword arguments: cleanup__policy="compact"."""
         given = [part for key, value in settings.items() for part in ("--config", "%s=%s" % (key.replace("__", "."), value))]
         self.topics("--create", "--topic", name, "--partitions", str(partitions), *given)
+
+    def add_partitions(self, name, partitions):
+        """Makes them `partitions` in all, and waits until clients are told of them: the tool is answered before."""
+        self.topics("--alter", "--topic", name, "--partitions", str(partitions))
+        until(lambda: "PartitionCount: %d" % partitions in self.topics("--describe", "--topic", name), 60, "%s has %d partitions" % (name, partitions))
 
     def refusals(self):
         """Why the MSK listener refused tokens, since the start."""
